@@ -31,7 +31,7 @@ from goldilocks.support.scoring import acquisition
 
 SETS = {"trec": ("train", "test"), "sst2": ("train", "test")}
 STRATEGIES = ("random", "entropy", "margin", "badge", "core-set", "value")
-FIRST, BATCH, MOST = 50, 50, 1_200
+FIRST, BATCH, MAX_LABELS = 50, 50, 1_200
 POOL = 2_000
 TARGET = 0.95
 Floats = npt.NDArray[np.floating[Any]]
@@ -52,7 +52,7 @@ def main() -> None:
             "batch": BATCH,
             "target": TARGET,
             "pool": POOL,
-            "most": MOST,
+            "most": MAX_LABELS,
             "sets": results,
         },
     )
@@ -71,7 +71,7 @@ def of_set(data: Path, name: str, parts: tuple[str, str], seeds: int) -> dict[st
         for strategy in STRATEGIES:
             begun = time.perf_counter()
             curve = simulated(strategy, vectors, targets, asked, gold, len(labels), seed)
-            needed = next((n for n, score in curve if score >= TARGET * full), MOST + BATCH)
+            needed = next((n for n, score in curve if score >= TARGET * full), MAX_LABELS + BATCH)
             seconds = time.perf_counter() - begun
             runs[strategy].append({"seed": seed, "labels": needed, "curve": curve, "seconds": round(seconds, 1)})
             print(f"{name:6} seed {seed} {strategy:9} {needed:5} labels  ({seconds:.0f} s)", flush=True)
@@ -123,7 +123,7 @@ def simulated(
     while True:
         model = fitted(vectors[known], targets[known])
         curve.append((len(known), accuracy(model, asked, gold)))
-        if len(known) >= MOST:
+        if len(known) >= MAX_LABELS:
             return curve
         pool = np.setdiff1d(order, known)
         probabilities = np.zeros((len(pool), n_labels))

@@ -3,7 +3,7 @@
 Run:    python benchmarks/bank.py --list              (what is missing, in order)
         python benchmarks/bank.py --minutes 30        (record for half an hour)
         python benchmarks/bank.py --ship              (fit the experience that comes with the package; seconds)
-Needs:  the data folder, and a quiet machine: cells are not timed again. Stopped and started again it goes on.
+Needs:  the data folder, and a quiet machine: cells are not timed again. An interrupted run continues.
 
 A cell is one candidate on one data set with one seed, in a process of its own (forked from one that has imported
 everything). A cell that was recorded is skipped; one that crashed, timed out, was killed or was under way when the
@@ -51,7 +51,7 @@ from goldilocks.evaluation.score import score
 from goldilocks.protocols import DeclinesOutputs, RestrictsOutputs
 from goldilocks.records import Candidate, Goal, ModelInfo, Output, Part, Workload
 from goldilocks.selection.experience import read_experience
-from goldilocks.selection.experience_fit import LEAST_SETS, fit_experience
+from goldilocks.selection.experience_fit import MIN_SETS, fit_experience
 from goldilocks.selection.experience_store import write_rows
 from goldilocks.selection.race_table import read_rows, read_table
 from goldilocks.selection.standings import RUNGS
@@ -69,7 +69,7 @@ SETS = {
     "banking77": "train",
     "tnews": "train",
 }
-MOST_LABELS = 12
+MAX_LABELS = 12
 BANK = RESULTS / "bank.csv"
 VALIDATION, TEST = 300, 600
 DECODER_SCORED = 60
@@ -90,7 +90,7 @@ FAMILIES = ("majority", "naive_bayes", "tfidf_linear", "cnn", "recurrent")
 METHODS = ("scratch", "head_only", "full", "top_layers", "lora", "cosine", "bias_only", "in_context", "zero_shot")
 CELL_SECONDS = 900
 """A cell that takes longer is stopped, and counts as failed."""
-LEAST_SECONDS = 1.0
+MIN_SECONDS = 1.0
 """A cell takes at least this, for reading the data and scoring."""
 MAKING_SECONDS, SCORING_SECONDS = 60.0, 60.0
 """Pre-training a small model, and the answers of a decoder; by judgement, for the order only."""
@@ -141,7 +141,7 @@ def cells(pairs: Sequence[Pair], sets: Sequence[str]) -> list[Cell]:
     weighed = []
     for pair in pairs:
         for rank, (method, seconds) in enumerate(pair.seconds.items()):
-            price = (seconds + LEAST_SECONDS) * (1 + before[pair.family]) * (1 + rank)
+            price = (seconds + MIN_SECONDS) * (1 + before[pair.family]) * (1 + rank)
             weighed.append((price, pair.family, pair.model, method))
         before[pair.family] += 1
     ranked = sorted(weighed, key=lambda entry: entry[0])  # stable: equal ones in the order of the pairs
@@ -274,7 +274,7 @@ def parts(data: Path, name: str, n_rows: int, seed: int) -> dict[str, Part]:
     """Training, validation and test part, disjoint, without repeated texts; every label is in the training part."""
     kept = list({str(row["text"]): row for row in sample(rows(data, name, SETS[name]), 8_000, seed=1)}.values())
     random.Random(seed).shuffle(kept)
-    frequent = {label for label, _ in Counter(str(row["label"]) for row in kept).most_common(MOST_LABELS)}
+    frequent = {label for label, _ in Counter(str(row["label"]) for row in kept).most_common(MAX_LABELS)}
     kept = [row for row in kept if str(row["label"]) in frequent]
     labels = {str(row["label"]) for row in kept[:n_rows]}
     rest = [row for row in kept[n_rows:] if str(row["label"]) in labels]
@@ -375,8 +375,8 @@ def _send(sender: Connection, cell: Cell, data: Path, work: Path, n_rows: int, s
 def ship(bank: Path, shipped: Path) -> str:
     """Fit the experience of the package with the bank on top; a line that says what was written."""
     races = read_table(bank)
-    if len({race.dataset for race in races}) < LEAST_SETS:
-        raise InputError(f"{bank}: has fewer than {LEAST_SETS} data sets; record more first.")
+    if len({race.dataset for race in races}) < MIN_SETS:
+        raise InputError(f"{bank}: has fewer than {MIN_SETS} data sets; record more first.")
     base = read_experience(shipped.with_name("experience.json"))
     experience = fit_experience(races, base, keep_structure=True)
     source = f"{experience.source} ({bank.name}), on top of: {base.source}"

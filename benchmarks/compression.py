@@ -2,7 +2,7 @@
 
 Run:    python benchmarks/compression.py --set mr --candidate tfidf_linear/word_char/scratch --train 4000 --dev 2500
 Needs:  the data folder; a minute for n-gram models, some minutes for encoders, whose latency wants a quiet machine.
-        Results of record lie in benchmarks/results/.
+        Results of record are in benchmarks/results/.
 
 Rows are drawn from one file with --seed: the first part tunes, the second is the gate's, the rest is the test set that
 scores the original and the compressed bundle once. Measured as ``goldilocks compress`` does: every model that passes in

@@ -2,7 +2,7 @@
 
 Run:    python benchmarks/compression_faults.py --bundle run/bundle --gate 1500
 Needs:  the data folder, a bundle of a BERT-shaped encoder tuned on --set, the extra `onnx`; about 15 minutes.
-        Results of record lie in benchmarks/results/.
+        Results of record are in benchmarks/results/.
 
 Each fault is put into a compressor that is sound without it: one block whose output is lost (every block in turn), one
 whose attention is lost, one block's matrices in int8 with a scale for a tenth or a hundredth of their range, two labels

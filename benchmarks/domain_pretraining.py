@@ -4,12 +4,12 @@ Run:    python benchmarks/domain_pretraining.py --seeds 5
         python benchmarks/domain_pretraining.py --set banking77 --rows 231 --seeds 3   (another domain)
         python benchmarks/domain_pretraining.py --rows 100 --epochs 2 --arms plain domain   (half an hour)
 Needs:  the data folder; about 110 minutes on 2 cores (an estimate; with --seeds 3 about 80). Stopped and started again
-        it goes on where it stood (--work).
+        it continues where it stopped (--work).
 
-Five models are tuned on the same labelled rows, drawn anew for each seed, and scored on the same test rows:
+Five models are tuned on the same labelled rows, redrawn for each seed, and scored on the same test rows:
   plain         the catalogue's MiniLM
   domain        MiniLM continued by masked LM on the text of all training rows, without their labels
-  foreign       the same number of steps on news (AG News), so that the domain is told from the steps
+  foreign       the same number of steps on news (AG News), so that the domain is separated from the steps
   new           a small BERT that starts from nothing, with a tokenizer of the domain
   new + domain  the same one pretrained on the domain's text
 Airline tweets: the first 10,000 by date are the text and the pool labels are drawn from, the last 4,640 the test.

@@ -1,7 +1,7 @@
 """Does our dropout (``nets/layers/fast_dropout.py``) make training on a CPU faster than ``torch.nn.Dropout``?
 
 Run:    python benchmarks/dropout_speed.py --rounds 5 --threads 1
-Needs:  CPU only, no data; about 2 minutes of one core. Results of record lie in benchmarks/results/.
+Needs:  CPU only, no data; about 2 minutes of one core. Results of record are in benchmarks/results/.
 
 Sides:    ours   ``fast_dropout.Dropout``
           torch  ``torch.nn.Dropout`` in the same places

@@ -2,7 +2,7 @@
 
 Run:    python benchmarks/encoding_detection.py --catalogues /usr/share/vim/vim90/lang /usr/share/locale
 Needs:  CPU only, about a minute; gettext catalogues (.mo) with translations in the languages below, as Linux
-        distributions install them with vim, bash, sed or glibc. Results of record lie in benchmarks/results/.
+        distributions install them with vim, bash, sed or glibc. Results of record are in benchmarks/results/.
 
 Measured: the share of samples that are decoded to exactly the text that was encoded (what matters to the rows), and the
 seconds per sample. A sample is 1, 10 or 100 messages of a catalogue, encoded; samples that are ASCII are passed over.

@@ -4,7 +4,7 @@ Run:    python benchmarks/few_shot.py --setfit-python venvs/setfit/bin/python --
         python benchmarks/few_shot.py --methods contrastive head_only --sets trec --splits 2
 Needs:  the data folder; for SetFit an environment of its own with setfit 1.2.0, sentence-transformers and the same
         torch (its requirements are not ours), whose Python --setfit-python names; without one only ours run. A cell
-        (set, split, method) takes 10 s to some minutes. Stopped and started again it goes on: each cell is a file in
+        (set, split, method) takes 10 s to some minutes. An interrupted run continues: each cell is a file in
         --work. With --minutes no cell begins after that time; the code is then 75 while some are missing.
 
 Measured, each cell in a process of its own: accuracy on 500 test rows; seconds of training with the model already
@@ -138,7 +138,7 @@ def cell(chosen: Any, name: str, split: int, method: str) -> dict[str, Any]:
 
 
 def paired(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> dict[str, float]:
-    """Mean difference of accuracy over splits and test rows; splits and rows are drawn anew together."""
+    """Mean difference of accuracy over splits and test rows; splits and rows are redrawn together."""
     gaps = np.array([np.array(a["right"]) - np.array(b["right"]) for a, b in zip(first, second, strict=True)], float)
     rng = np.random.default_rng(0)
     means = []
@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("--scored", type=int, default=SCORED)
     parser.add_argument("--setfit-python", default="", help="Python of the environment with setfit; empty: not run")
     parser.add_argument("--max-steps", type=int, default=1_000, help="most training steps of SetFit; -1: no limit")
-    parser.add_argument("--minutes", type=float, default=0.0, help="begin no cell after so many minutes; 0: no limit")
+    parser.add_argument("--minutes", type=float, default=0.0, help="start no cell after this many minutes; 0: no limit")
     parser.add_argument("--work", type=Path, default=Path("bench-work/few_shot"))
     parser.add_argument("--cell", nargs=3, help="internal: set, split and method of one cell")
     parser.add_argument("--name", default="few_shot", help="name of the result file")

@@ -3,7 +3,7 @@
 Run:    python benchmarks/forgetting.py --sequence intents
         python benchmarks/forgetting.py --sequence sentiment
         python benchmarks/forgetting.py --sequence intents --seeds 1 --rows 50 --test 50 --epochs 1 --name trial
-Needs:  the data folder; about 15 minutes each on one core (an estimate). Stopped and started again it goes on where it
+Needs:  the data folder; about 15 minutes each on one core (an estimate). An interrupted run continues where it
         stood (--work).
 
 Two sequences of three data sets, learnt one after the other by MiniLM (all weights), each with as many training rows:

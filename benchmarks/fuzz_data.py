@@ -1,7 +1,7 @@
 """Do damaged data files end in a traceback, or lose rows silently?
 
 Run:    python benchmarks/fuzz_data.py --mutations 10000 --seed 0
-Needs:  CPU only; some minutes. Results of record lie in benchmarks/results/.
+Needs:  CPU only; some minutes. Results of record are in benchmarks/results/.
 
 Measured: small files of every format and task files are mutated with Hypothesis (bytes flipped, pieces cut, doubled and
 inserted, lines swapped, other encodings, compression, other names), read, and some of them loaded and predicted from.
@@ -325,7 +325,7 @@ def run(n_mutations: int, seed: int, deep_every: int = 10) -> tuple[Counter[str]
     Args:
         n_mutations: How many.
         seed: Of Hypothesis; the same seed makes the same files.
-        deep_every: One file of so many is loaded and predicted from too, which takes longer.
+        deep_every: One file of this many is loaded and predicted from too, which takes longer.
     """
     outcomes: Counter[str] = Counter()
     failures: dict[str, Seed] = {}

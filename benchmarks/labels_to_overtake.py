@@ -78,7 +78,7 @@ def error(loss: float, n: int) -> float:
 
 
 def forecast(curve: Curve, rows: int, target: float, n: int, *, with_half: bool) -> Measured | None:
-    """As ``goldilocks select`` would give it with so many rows."""
+    """As ``goldilocks select`` would give it with this many rows."""
     rng = np.random.default_rng(0)
     now = curve[rows] + error(curve[rows], n) * rng.standard_normal(DRAWS)
     to_reach = target + error(target, n) * rng.standard_normal(DRAWS)

@@ -116,7 +116,7 @@ _WORDS = {script: _weighed(listed) for script, listed in _LISTED.items()}
 
 
 def language_of(text: str) -> str:
-    """BCP 47 tag of a text; ``und`` where it cannot be told.
+    """BCP 47 tag of a text; ``und`` where it is undetermined.
 
     Example:
         >>> language_of("Where is my card?"), language_of("这家酒店的服务很好")

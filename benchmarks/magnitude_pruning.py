@@ -2,7 +2,7 @@
 
 Run:    python benchmarks/magnitude_pruning.py --bundle run/bundle --share 0.3 --share 0.5 --share 0.7
 Needs:  the data folder, a bundle of a BERT-shaped encoder tuned on --set, the extra `onnx`; about 10 minutes.
-        Results of record lie in benchmarks/results/.
+        Results of record are in benchmarks/results/.
 
 Of every matrix of the blocks the given share of weights with the smallest magnitude becomes 0; nothing is trained
 afterwards. Measured, each beside the network as tuned: accuracy on test rows, paired; bytes of the weights as stored

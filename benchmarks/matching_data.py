@@ -34,7 +34,7 @@ def lists(
 
     Args:
         data: The data folder.
-        others: Candidates beside the liked one.
+        others: Candidates besides the liked one.
         most: Part -> rows at most, drawn evenly; absent: 4,000, 1,000 and 2,000.
         seed: Of all drawing.
     """

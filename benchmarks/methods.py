@@ -165,7 +165,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path("bench-work/methods"))
-    parser.add_argument("--minutes", type=float, default=0.0, help="begin no cell after so many minutes; 0: no limit")
+    parser.add_argument("--minutes", type=float, default=0.0, help="start no cell after this many minutes; 0: no limit")
     parser.add_argument("--cell", nargs=4, help="internal: model, set, method and seed of one cell")
     parser.add_argument("--name", default="methods", help="name of the result file")
     chosen = parser.parse_args()

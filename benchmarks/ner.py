@@ -3,7 +3,7 @@
 Run:    python benchmarks/ner.py --seeds 1
         python benchmarks/ner.py --rows 2000 --on dev --candidates crf/words/scratch   (a quick look)
         python benchmarks/ner.py --context 8 --candidates decoder/gemma-3-270m/head_only   (rows of 8 sentences)
-Needs:  the data folder; about 30 minutes on 2 cores. Stopped and started again it goes on where it stood.
+Needs:  the data folder; about 30 minutes on 2 cores. An interrupted run continues where it stopped.
 
 Measured: micro average and macro F1 over the nine tags (O included) word by word, entity F1 as seqeval counts it, each
 with its 95 % interval over sentences; seconds of training. A candidate is written family/model/method, behind a ? with
@@ -165,7 +165,7 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--set", default="conll2003", help="conll2003, cluener or weibo_ner (or another with tags)")
     parser.add_argument("--on", default="test", choices=("test", "dev", "held-out"))
-    parser.add_argument("--rows", type=int, default=0, help="at most so many training rows; 0: all")
+    parser.add_argument("--rows", type=int, default=0, help="at most this many training rows; 0: all")
     parser.add_argument("--context", type=int, default=1, help="sentences in a row")
     parser.add_argument("--with-dev", action="store_true", help="train on the dev part too; only with --on test")
     parser.add_argument("--seeds", type=int, default=1)

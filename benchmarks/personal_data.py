@@ -187,7 +187,7 @@ def address(draw: random.Random, language: str) -> str:
 
 
 def lookalike(draw: random.Random) -> str:
-    """A number or word that is no personal data."""
+    """A number or word that is not personal data."""
     number = card(draw).replace(" ", "").replace("-", "")
     return draw.choice(
         [

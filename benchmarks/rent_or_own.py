@@ -1,4 +1,5 @@
-"""Banking77: a bundle of one's own, served here, beside the published figures of hosted decision models. Rent or own?
+"""Banking77: a bundle of one's own, served here, compared with the published figures of hosted decision models. Rent or
+own?
 
 Run:    python benchmarks/rent_or_own.py --bundle BUNDLE
 Needs:  the data folder (banking77, results_decision_models) and a bundle tuned on Banking77's training part:
@@ -204,7 +205,7 @@ def chart(prices: Prices, per_second: float, priced: Sequence[dict[str, Any]]) -
 
 
 def main() -> None:
-    """Measure the bundle, put the published figures beside it, and find the break-even volumes."""
+    """Measure the bundle, compare it with the published figures, and find the break-even volumes."""
     parser = options(__doc__)
     parser.add_argument("--bundle", required=True)
     parser.add_argument("--seconds", type=float, default=10.0)

@@ -43,10 +43,10 @@ SETFIT_ITEMS = 1_000
 """About how many test items the published accuracies were counted on; their files do not say."""
 SIZES = (64, 8, 1)
 """Divisors of the largest training size that stand for the rungs."""
-LEAST_MODELS = 36
+MIN_MODELS = 36
 SECONDS = 60
 """Of each model of ``results_model_recycling``: the table has no times. Runs of a second would be free."""
-LEAST_CORRELATION = 0.8
+MIN_CORRELATION = 0.8
 """Of a model's scores with the medians of the tasks, for ``model_recycling_consistent``."""
 MODELS = 300
 """Models of ``results_model_recycling`` that are drawn."""
@@ -144,7 +144,7 @@ def _recycled(data: Path, *, consistent: bool) -> Iterable[Row]:
                 scores[row["model"]][row["task"]] = float(row["score"])
                 base[row["model"]] = row["base_model"]
     tasks = sorted({task for values in scores.values() for task in values})
-    whole = {model: values for model, values in sorted(scores.items()) if len(values) >= min(LEAST_MODELS, len(tasks))}
+    whole = {model: values for model, values in sorted(scores.items()) if len(values) >= min(MIN_MODELS, len(tasks))}
     if consistent:
         whole = consistent_rows(whole, tasks)
     drawn = sorted(random.Random(0).sample(sorted(whole), min(FEWER_MODELS if consistent else MODELS, len(whole))))
@@ -176,7 +176,7 @@ def consistent_rows(whole: dict[str, dict[str, float]], tasks: Sequence[str]) ->
 
     def alike(values: dict[str, float]) -> bool:
         own = [values.get(task, median) for task, median in zip(tasks, medians, strict=True)]
-        return max(own) > min(own) and statistics.correlation(own, medians) >= LEAST_CORRELATION
+        return max(own) > min(own) and statistics.correlation(own, medians) >= MIN_CORRELATION
 
     return {model: values for model, values in whole.items() if alike(values)}
 

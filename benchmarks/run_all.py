@@ -1,7 +1,7 @@
 """Runs every benchmark of record in turn; called by ``make bench``.
 
 Run:    python benchmarks/run_all.py --data ../shared/data
-Needs:  the data folder; about three and a half hours on 2 cores. Results lie in benchmarks/results/.
+Needs:  the data folder; about three and a half hours on 2 cores. Results are in benchmarks/results/.
 """
 
 from __future__ import annotations

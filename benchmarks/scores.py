@@ -2,12 +2,12 @@
 
 Run:    python benchmarks/scores.py --seeds 3
         python benchmarks/scores.py --seeds 2 --sets sst2 --rows 20000   (the records of the other sets stay)
-Needs:  the data folder; about 15 minutes on 2 cores. Stopped and started again it goes on (--work).
+Needs:  the data folder; about 15 minutes on 2 cores. An interrupted run continues (--work).
 
-Measured: test accuracy of encoder/all-MiniLM-L6-v2/full with the default recipe, trained on the whole official training
-part (SMS spam has no official split: a seeded 80/20 one) or, with --rows, on so many rows of it drawn with seed 0, for
-each seed; tuning seconds and the threads they took. Nothing is chosen on test. The last line of output is one JSON
-object.
+Measured: test accuracy of encoder/all-MiniLM-L6-v2/full with the default training config, trained on the whole official
+training part (SMS spam has no official split: a seeded 80/20 one) or, with --rows, on so many rows of it drawn with
+seed 0, for each seed; tuning seconds and the threads they took. Nothing is chosen on test. The last line of output is
+one JSON object.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--sets", nargs="*", default=list(SETS), choices=list(SETS))
-    parser.add_argument("--rows", type=int, default=0, help="at most so many training rows; 0: all")
+    parser.add_argument("--rows", type=int, default=0, help="at most this many training rows; 0: all")
     parser.add_argument("--work", type=Path, default=Path("bench-work/scores"))
     chosen = parser.parse_args()
     threads = set_threads()

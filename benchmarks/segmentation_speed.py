@@ -3,8 +3,8 @@
 Run:    python benchmarks/segmentation_speed.py --texts 10000 --repeats 9
 Needs:  CPU only, about a minute. The result of record is benchmarks/results/segmentation_speed.json.
 
-Measured: seconds to segment so many texts of 20 words by version 1 (no normalisation, no marks) and by version 2, in
-turn, the median of the repeats with the fastest and slowest beside it; for English in ASCII, English with typographic
+Measured: seconds to segment this many texts of 20 words by version 1 (no normalisation, no marks) and by version 2, in
+turn, the median of the repeats with the fastest and slowest; for English in ASCII, English with typographic
 quotation marks, German, and Hindi. Then the seconds to fit naive_bayes/word12 and tfidf_linear/word on the English
 texts with either version. Words are drawn with a seed from made-up vocabularies, so no data are needed.
 The last line of output is one JSON object; everything above it is for people.
@@ -68,7 +68,7 @@ def fitting(family: str, version: int, texts: list[str]) -> Callable[[], object]
     """Training of a family's word model with a version of the segmentation."""
     module, name = (naive_bayes, "word12") if family == "naive_bayes" else (tfidf_linear, "word")
     grams = naive_bayes.GRAMS[name] if family == "naive_bayes" else tfidf_linear.GRAMS[name][0]
-    config = NgramConfig((replace(grams, segmentation=version),), family != "naive_bayes", module.MOST_TERMS)
+    config = NgramConfig((replace(grams, segmentation=version),), family != "naive_bayes", module.MAX_TERMS)
     labels = [str(place % 10) for place in range(len(texts))]
 
     def fit() -> None:

@@ -84,7 +84,7 @@ def test_accuracies(run: Path, test: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def replays(run: Path, accuracies: dict[str, float], seeds: int, budget_seconds: float) -> dict[str, Any]:
-    """Every policy on the record, with the validation items drawn anew for each seed."""
+    """Every policy on the record, with the validation items redrawn for each seed."""
     workspace = Workspace(run)
     recorded = workspace.read_trials()
     pool, screening = read_record(Pool, workspace.pool), read_record(Screening, workspace.screening)

@@ -1,4 +1,4 @@
-r"""Throughput and latency of the service beside other servers of the same model, under 1, 8, 32 and 128 clients.
+r"""Throughput and latency of the service compared with other servers of the same model, under 1, 8, 32 and 128 clients.
 
 Run:    python benchmarks/serving_load.py --bundle BUNDLE --onnx ONNX --hub HUB --peers VENV/bin/python \
             --ray VENV/bin/python

@@ -73,7 +73,7 @@ def options(comparison: Comparison, doc: str | None) -> argparse.ArgumentParser:
 
 
 def compare(comparison: Comparison, chosen: argparse.Namespace) -> None:
-    """Run one side (when told which), or all of them in turn; the result is written after each run."""
+    """Run one side (if it is named), or all of them in turn; the result is written after each run."""
     if chosen.side:
         print(json.dumps(comparison.one_run(chosen)))
         return
@@ -181,7 +181,7 @@ class StageTimes:
         return self.times[last] - self.times[first]
 
     def record(self, chosen: argparse.Namespace) -> Run:
-        """Which run this is, its seconds, its highest memory so far and the load beside it."""
+        """Which run this is, its seconds, its highest memory so far and the load meanwhile."""
         from goldilocks.support.machine.hardware import peak_memory_bytes
 
         return {

@@ -3,7 +3,7 @@
 Run:    python benchmarks/streaming_memory.py --rows 400000
         python benchmarks/streaming_memory.py --rows 400000 --side streamed
 Needs:  CPU only; at 400,000 rows about 3 minutes for `streamed`, longer for `in_memory`, which also looks for near
-        duplicates. Stopped and started again it goes on: each side is a file in --work.
+        duplicates. An interrupted run continues: each side is a file in --work.
 
 Measured: peak resident memory (``getrusage``) and seconds of a process that tunes all-MiniLM-L6-v2/full for --steps
 steps of 8 rows (a hundredth of an epoch at least) through the same function as the command, on generated rows of 12 to

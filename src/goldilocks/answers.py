@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.integer[Any]]
 
 NO_LABEL = "(no label)"
-"""What stands for the label of an item without an answer: it is no label, so it counts as wrong in every metric."""
+"""Placeholder for the label of an item without an answer: it is not a label, so it counts as wrong in every metric."""
 
 SURE = 0.5
 """Probability from which a label is given where an item may have several."""
@@ -33,14 +33,14 @@ class Answers:
     scores: Floats
     """How sure the model is of each, 0 to 1, ``(n_items,)``; NaN where it does not say."""
     labels: tuple[str, ...] = ()
-    """Of the columns of ``probabilities``."""
+    """Labels of the columns of ``probabilities``."""
     probabilities: Floats = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
     """``(n_items, n_labels)``, float32, for labels; a row sums to 1 unless an item may have several. Else empty."""
     items: tuple[Text, ...] = ()
     """What a bundle was asked for ``tags``; of rankings without given candidates the context and the replies that were
     ranked, ``""`` of others. Else empty."""
     spans: tuple[tuple[tuple[int, int], ...], ...] = ()
-    """Where the words of each of ``items`` that is a text stand in it (see ``Prediction.spans``)."""
+    """Where the words of each of ``items`` that is a text are in it (see ``Prediction.spans``)."""
     problems: tuple[str, ...] = ()
     """Why an item has no answer, ``""`` where it has one; empty: all have."""
     reviews: tuple[bool, ...] = ()
@@ -74,7 +74,7 @@ def of_labels(probabilities: Floats, labels: Sequence[str], *, several: bool = F
 
     Args:
         probabilities: ``(n_items, n_labels)``; a row of NaN is an item without an answer, which gets ``NO_LABEL``.
-        labels: Of the columns.
+        labels: Labels of the columns.
         several: An item gets every label that is at least ``SURE``, instead of the most probable one. How sure the
             model is of such a set is the probability of its least sure decision.
     """
@@ -124,7 +124,7 @@ def by_rule(answers: Answers, rule: AnswerRule) -> Answers:
     return replace(answers, reviews=tuple(unsure.tolist()))
 
 
-_LEAST = 1e-6
+_MIN = 1e-6
 """Smallest probability that has a logit of its own."""
 
 
@@ -135,7 +135,7 @@ def logits_of(probabilities: Floats, *, several: bool) -> npt.NDArray[np.float64
         >>> logits_of(np.array([[0.5, 0.5], [0.8, 0.2]]), several=True).round(3).tolist()
         [[0.0, 0.0], [1.386, -1.386]]
     """
-    table = np.clip(np.asarray(probabilities, dtype=np.float64), _LEAST, 1 - _LEAST if several else 1.0)
+    table = np.clip(np.asarray(probabilities, dtype=np.float64), _MIN, 1 - _MIN if several else 1.0)
     logits: npt.NDArray[np.float64] = np.log(table) - (np.log1p(-table) if several else 0.0)
     return logits
 
@@ -148,9 +148,9 @@ def certainty(answers: Answers, rule: AnswerRule) -> npt.NDArray[np.float64]:
     sure = np.asarray(answers.scores, dtype=np.float64)
     if rule.error_costs and len(answers.labels) == len(rule.error_costs) and len(sure):
         costs = np.asarray(rule.error_costs)
-        dearest = float(costs.max())
+        highest = float(costs.max())
         expected = (np.asarray(answers.probabilities, dtype=np.float64) @ costs).min(axis=1)
-        sure = 1 - expected / dearest if dearest > 0 else np.ones(len(expected))
+        sure = 1 - expected / highest if highest > 0 else np.ones(len(expected))
     missing = np.isnan(sure)
     return np.full(len(sure), np.inf) if missing.all() else np.where(missing, -1.0, sure)
 
@@ -194,7 +194,7 @@ def as_fields(prediction: Prediction, goal: Goal, *, scores: bool = False) -> di
     Returns:
         ``label`` (or ``labels``) and ``score``; ``tokens``, ``tags`` and more (see ``_tagged``); ``score`` (or
         ``scores``) of a pair (or of candidates); ``reply`` and more (see ``_replies``); ``answer`` and ``score``;
-        ``text``. Of an item without an answer ``error`` alone.
+        ``text``. An item without an answer has ``error`` alone.
     """
     if prediction.error:
         return {"error": prediction.error}
@@ -232,7 +232,7 @@ def _tagged(prediction: Prediction, goal: Goal) -> dict[str, Any]:
 
     Of words of several sentences ``sentences``, ``[start, end]`` of each in words.
     Where the tags are those of entities also ``entities``, each with ``type``, ``start``, ``end`` and ``text``. Edges
-    count characters of a text; where words were asked they count words. The end is behind the last one. What a model
+    count characters of a text; where words were asked they count words. The end is exclusive. What a model
     answered without a bundle (which knows the words) are tags alone.
     """
     tags, spans = labels_of(prediction.answer, Output.TAGS), prediction.spans

@@ -55,7 +55,7 @@ def select(
         progress: Called as work goes on. Without it, progress is drawn in terminals and notebooks.
 
     Returns:
-        The decision, as in ``decision.json``. The bundle lies in ``out / "bundle"``, the report in ``out``.
+        The decision, as in ``decision.json``. The bundle is in ``out / "bundle"``, the report in ``out``.
 
     Raises:
         GoldilocksError: see ``errors.py`` for the kinds, and for what to do about each.
@@ -87,14 +87,19 @@ def check(data: Any, *, text: Columns | None = None, target: Columns | None = No
         target: As for ``select``.
         task: As for ``select``.
 
+    Returns:
+        The three parts, the profile and the findings; nothing is written.
+
     Raises:
         GoldilocksError: the data cannot be used as they are; the message says what to do.
     """
     # The folder is empty unless the rows are held in memory.
     with tempfile.TemporaryDirectory() as scratch, errors_in_words(data, Path(scratch)):
         dataset = flow.check(task_spec(data, folder=Path(scratch), text=text, target=target, task=task))
-        found = [replace(it, message=in_words(data, it.message, Path(scratch))) for it in dataset.findings]
-        return replace(dataset, findings=tuple(found))
+        findings = (
+            replace(finding, message=in_words(data, finding.message, Path(scratch))) for finding in dataset.findings
+        )
+        return replace(dataset, findings=tuple(findings))
 
 
 def tune(
@@ -109,7 +114,7 @@ def tune(
     seed: int | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> Measured:
-    """Tune one candidate and write it as a bundle to ``out``; its validation score is returned.
+    """Tune one candidate and write it as a bundle to ``out``.
 
     Args:
         data: As for ``select``.
@@ -121,6 +126,9 @@ def tune(
         out: Folder of the bundle; overrides ``settings.out``.
         seed: Seed of the split and of training.
         config: Fields of ``records.TrainingConfig`` that replace the family's own.
+
+    Returns:
+        The validation score by the task's deciding metric, with its 95 % interval.
 
     Raises:
         MissingError: no candidate of that name fits the task; the nearest is named.
@@ -220,8 +228,16 @@ def evaluate(
         target: The column of the right answer; likewise.
         domain: Domain of all rows, for a bundle with a part for each; ``None``: the model chooses.
 
+    Returns:
+        Scores with 95 % intervals (``.scores``), confusion matrix, slices, calibration and errors; ``.to_frame()`` and
+        ``.plot()`` show it.
+
     Raises:
         GoldilocksError: the bundle or the rows cannot be used; the message says what to do.
+
+    Example::
+
+        goldilocks.evaluate("run/bundle", "fresh.csv").score
     """
     from goldilocks.bundle.read import read_info
 
@@ -244,10 +260,10 @@ def task_spec(
     budget: str | float | None = None,
     seed: int | None = None,
 ) -> TaskSpec:
-    """The task that ``select`` and its like are asked for; rows held in memory are written to ``folder``.
+    """The ``TaskSpec`` of a call of ``select``, ``check`` or ``tune``; rows in memory are written to ``folder``.
 
     Raises:
-        InputError: ``data`` is of a kind that cannot be read, or columns are named beside a task file.
+        InputError: ``data`` is of a kind that cannot be read, or columns are named although a task file is given.
     """
     if isinstance(data, TaskSpec) or (isinstance(data, str | Path) and Path(data).suffix.lower() in _YAML):
         if text is not None or target is not None or task is not None:

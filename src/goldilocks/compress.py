@@ -47,7 +47,7 @@ class CompressionSettings:
     """File of texts like those the model will see, such as its training rows; labels in it are ignored. Compressors
     that measure importance or train need some. ``None``: these are not tried."""
     seed: int = 0
-    """Of the training of pruned and distilled networks."""
+    """Seed of the training of pruned and distilled networks."""
     students: tuple[str, ...] = ()
     """Pretrained models that a student may start from: names of the catalogue, ``org/name``, folders. Empty: those of
     the catalogue that are on this machine, for the language of the texts."""

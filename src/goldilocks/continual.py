@@ -1,7 +1,7 @@
 """Continual learning: a bundle is trained further on new data and keeps what it knew (``tune --continue-from``).
 
 The new data may bring labels that the bundle does not know; labels that are missing from it stay. A strategy
-(``strategies/``) works against forgetting. Where the old data are at hand, what was forgotten is measured: the bundle
+(``strategies/``) works against forgetting. Where the old data are available, what was forgotten is measured: the bundle
 before and after, on the same rows, of the new data and of the old.
 """
 
@@ -76,7 +76,7 @@ class ContinueFrom:
     strategy: str | None = None
     """File name in strategies/, or ``none``; ``None``: ``replay`` where there are old data, else ``none``."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Of the strategy."""
+    """Options of the strategy."""
     method: str | None = None
     """File name in methods/; ``None``: that of the bundle, or all weights where it cannot train further."""
 
@@ -227,7 +227,7 @@ def _strategy(start: ContinueFrom) -> _Chosen:
 
 
 def _check_bundle(bundle: Bundle, task: str, strategy: _Chosen) -> None:
-    """See that a bundle is for the task, and that its model is one that can be trained further.
+    """Check that a bundle is for the task, and that its model is one that can be trained further.
 
     Raises:
         InputError: it is not.
@@ -361,7 +361,7 @@ def _known_data(bundle: Bundle) -> tuple[str, ...]:
 
 
 def _named_apart(domains: Sequence[_Domain]) -> list[_Domain]:
-    """File names in place of paths, where they tell the data sets apart."""
+    """File names in place of paths, where they distinguish the data sets."""
     short = Counter(Path(domain.name).name for domain in domains)
     return [
         replace(domain, name=Path(domain.name).name) if short[Path(domain.name).name] == 1 else domain
@@ -385,7 +385,7 @@ def _old_rows(domains: Sequence[_Domain], seed: int) -> Part:
 def _training_data(
     domains: Sequence[_Domain], old: Part, labels: tuple[str, ...], strategy: _Chosen
 ) -> tuple[Dataset, int]:
-    """The new data with the old rows that are replayed behind its training rows, and how many these are.
+    """The new data with the old rows that are replayed after its training rows, and how many these are.
 
     Raises:
         InputError: all new rows are held out of the old data.
@@ -466,8 +466,8 @@ def _predicted(model: Model, texts: Sequence[Text], domain: _Domain, parts: Doma
 
 def _sentence(report: ContinualReport) -> str:
     """Where the model is from, for the bundle and its model card."""
-    how = f"with the strategy {report.strategy}" if report.strategy else "without a strategy against forgetting"
-    words = f"Trained further from the bundle of the data {report.continued_from}, {how}."
+    strategy = f"with the strategy {report.strategy}" if report.strategy else "without a strategy against forgetting"
+    words = f"Trained further from the bundle of the data {report.continued_from}, {strategy}."
     lost = report.test.forgetting
     if lost is None:
         return f"{words} What it forgot was not measured."

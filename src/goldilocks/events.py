@@ -71,7 +71,7 @@ class PurchaseFinished:
 
     trial: Trial
     seconds_left: float
-    """Of the budget."""
+    """Seconds left of the budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class FootprintStarted:
 
     candidate: str
     number: int
-    """Of ``of``, from 1."""
+    """Its number among ``of``, from 1."""
     of: int
 
 
@@ -98,7 +98,7 @@ class CandidateFailed:
 
     failure: Failure
     seconds_left: float
-    """Of the budget."""
+    """Seconds left of the budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class AnswersTooSlow:
 
     candidate: str
     seconds_left: float
-    """Of the budget."""
+    """Seconds left of the budget."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def tune_one(
         progress: Called as work goes on.
         test_opened: Whether a test score of another candidate is known for these data; the bundle records it.
         trials: Trials of a search over the training options (``selection/tuning_search.py``), which is kept in the
-            folder ``NAME.search`` beside ``settings.out``; 0: a single run.
+            folder ``NAME.search`` next to ``settings.out``; 0: a single run.
 
     Raises:
         MissingError: no candidate of that name fits the task; the nearest is named.
@@ -75,12 +75,7 @@ def tune_one(
     progress(StageStarted("data"))
     dataset = _dataset(spec, task, settings, progress)
     pool = candidates(spec, task, dataset, settings, machine())
-    candidate = next((listed for listed in pool.candidates if listed.name == name), None)
-    if candidate is None:
-        reasons = (exclusion.reason for exclusion in pool.excluded if _speaks_of(exclusion.candidate, name))
-        reason = next(reasons, None)
-        why = f" It is out: {reason}." if reason else suggest(name, [listed.name for listed in pool.candidates])
-        raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
+    candidate = _candidate(name, pool)
     if spec.data.stream:
         _refuse_one_shot(candidate)
     progress(StageStarted("tuning"))
@@ -117,8 +112,23 @@ def tune_one(
     return score
 
 
+def _candidate(name: str, pool: Pool) -> Candidate:
+    """The candidate of that name.
+
+    Raises:
+        MissingError: there is none; the reason, or the nearest name, is given.
+    """
+    candidate = next((listed for listed in pool.candidates if listed.name == name), None)
+    if candidate is None:
+        reasons = (exclusion.reason for exclusion in pool.excluded if _speaks_of(exclusion.candidate, name))
+        reason = next(reasons, None)
+        why = f" It is out: {reason}." if reason else suggest(name, [listed.name for listed in pool.candidates])
+        raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
+    return candidate
+
+
 def refuse_used(folder: Path) -> None:
-    """See that a folder to write a bundle to holds nothing yet.
+    """Check that a folder to write a bundle to holds nothing yet.
 
     Raises:
         InputError: it holds something.
@@ -134,7 +144,7 @@ def _dataset(spec: TaskSpec, task: Task, settings: RunSettings, progress: Progre
 
 
 def _refuse_one_shot(candidate: Candidate) -> None:
-    """See that a candidate takes its training rows in batches, and no more than the tokens of each.
+    """Check that a candidate takes its training rows in batches, and no more than the tokens of each.
 
     Raises:
         InputError: it needs all rows at once.

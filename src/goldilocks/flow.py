@@ -56,6 +56,7 @@ from goldilocks.records import (
     Screening,
     TaskSpec,
     Text,
+    Trial,
 )
 from goldilocks.report.write import ReportRecords, write_report
 from goldilocks.selection.augmentation import check_augmentation, with_copies
@@ -149,36 +150,21 @@ def build(
     )
 
     openings = workspace.test_openings()  # of decisions before this run was resumed
-    while True:  # once, unless a candidate fails after the race: then the race continues among the others
+    finished = None
+    while finished is None:  # once, unless a candidate fails after the race: then the race continues among the others
         progress(StageStarted("race", len(screening.kept)))
-        forget_combinations(workspace, pool)  # of an earlier session or pass: they are made anew
+        forget_combinations(workspace, pool)  # of an earlier session or pass: they are made again
         trials, stopped = race(context, policy)  # partial training runs, bought while they are worth their price
         store.drop_checkpoints(trials)
         judged, trials = with_combinations(context, trials, store)  # further candidates, made from finished ones
         progress(StageStarted("decision"))
-        decision = conclude(judged, trials, stopped, settings.policy, measure=store.footprint, metric_name=metric_name)
+        decision = _decide(judged, (trials, stopped), settings.policy, metric_name, store, guard)
         if decision is None:
             continue
-        if spec.compress.max_loss is not None:  # the winner, and what lost on cost alone, are made smaller ...
-            _compress(decision, context, store, guard)
-            priced_again = conclude(  # ... and priced again
-                context,
-                trials,
-                stopped,
-                settings.policy,
-                compressed=True,
-                measure=store.footprint,
-                metric_name=metric_name,
-            )
-            if priced_again is None:
-                continue
-            decision = priced_again
         decision = replace(decision, test_openings=openings + 1)
         write_text(workspace.decision, to_json(decision))  # on the disk before the test set is opened
         rule = _loss_rule(spec, task, dataset).answer_rule
         finished = _hand_over(decision, rule, dataset, judged.pool, store, guard)  # test score, bundle
-        if finished is not None:
-            break
 
     decision, evaluation = finished
     _report(workspace, decision, dataset, evaluation)
@@ -316,10 +302,35 @@ def _race_context(
     )
 
 
+def _decide(
+    context: RaceContext,
+    outcome: tuple[tuple[Trial, ...], str],
+    policy: str,
+    metric_name: str,
+    store: RunStore,
+    guard: Guard,
+) -> Decision | None:
+    """The decision, once more after compression where the task asks for it; ``None``: the race has to go on.
+
+    ``outcome``: the trials, and why the race stopped.
+    """
+
+    def concluded(*, compressed: bool) -> Decision | None:
+        return conclude(
+            context, *outcome, policy, compressed=compressed, measure=store.footprint, metric_name=metric_name
+        )
+
+    decision = concluded(compressed=False)
+    if decision is None or context.spec.compress.max_loss is None:
+        return decision
+    _compress(decision, context, store, guard)  # the winner, and what lost on cost alone, are made smaller ...
+    return concluded(compressed=True)  # ... and priced again
+
+
 def _compress(decision: Decision, context: RaceContext, store: RunStore, guard: Guard) -> None:
     """Compress the winner and what lost on cost alone, as far as that is not in the run's folder yet."""
-    most = context.spec.compress.candidates
-    names = second_chances(decision, context.pool, context.metric, most)
+    limit = context.spec.compress.candidates
+    names = second_chances(decision, context.pool, context.metric, limit)
     guard.progress(StageStarted("compression", len(names)))
     done = guard.workspace.read_compressed()
     for name in names:
@@ -359,7 +370,7 @@ def _compressed(
         price=pricing(context, candidate, standing.seconds),
     )
     at_hand = on_this_machine(other.model for other in context.pool.candidates)
-    begun = guard.clock.elapsed()
+    started = guard.clock.elapsed()
     with workspace.scratch() as scratch:
         record, taken = compressed_form(
             original,
@@ -373,7 +384,7 @@ def _compressed(
         predictions = ""
         if taken is not None:
             predictions = workspace.keep_compressed(name, taken.folder, taken.load().predict(dataset.validation.texts))
-    return CompressedCandidate(name, record, guard.clock.elapsed() - begun, predictions)
+    return CompressedCandidate(name, record, guard.clock.elapsed() - started, predictions)
 
 
 def _hand_over(

@@ -43,7 +43,7 @@ def evaluate_bundle(
         sentences: For tags: consecutive rows that form one item; ``None``: as in training.
         samples: Answers drawn to each item besides the one it gives; of programs for pass@k.
         drawn: How they are drawn: fields of ``records.Generation``.
-        domain: Of all rows, for a model with a part for each; ``None``: the model chooses.
+        domain: Domain of all rows, for a model with a part for each; ``None``: the model chooses.
 
     Raises:
         GoldilocksError: bundle or rows cannot be used; the message says what to do.
@@ -128,15 +128,16 @@ def _with_samples(
     assert isinstance(bundle.model, SupportsGeneration)
     options = {name: value for name, value in drawn.items() if value is not None}
     request = generation_request(bundle, {"temperature": _TEMPERATURE, "top_p": _TOP_P, **options})
-    how = bundle.model.generation.updated(request)
-    first = how.seed or 0
+    sampling = bundle.model.generation.updated(request)
+    first = sampling.seed or 0
     answers = [
-        bundle.answers(part.texts, generation=replace(how, seed=first + number)).values for number in range(samples)
+        bundle.answers(part.texts, generation=replace(sampling, seed=first + number)).values
+        for number in range(samples)
     ]
     scores = drawn_scores(*tried, part.gold, answers)
     words = (
         f"estimated without bias (Chen et al. 2021) from {samples} answers to each item, drawn at temperature "
-        f"{how.temperature:g}, top_p {how.top_p:g}, seeds {first} to {first + samples - 1}"
+        f"{sampling.temperature:g}, top_p {sampling.top_p:g}, seeds {first} to {first + samples - 1}"
     )
     return replace(
         evaluation,

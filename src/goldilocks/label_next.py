@@ -30,7 +30,7 @@ class NextRow:
     """A row to label."""
 
     number: int
-    """Of the row in the pool, from 1."""
+    """Number of the row in the pool, from 1."""
     item: Text
     suggestion: Answer
     """The model's answer."""
@@ -68,7 +68,7 @@ def label_next(
         strategy: How.
         labelled: Rows that are labelled already, e.g. the training file; they are left out, and ``core-set`` starts
             from them.
-        seed: Of the random strategies.
+        seed: Seed of the random strategies.
 
     Raises:
         MissingError: there is no bundle.

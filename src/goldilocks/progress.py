@@ -58,7 +58,7 @@ class Live:
         """Draw on standard error, so that the output of a command can be piped.
 
         Args:
-            budget_seconds: Of the search.
+            budget_seconds: Budget of the search.
             lines: Whether files and pipes get a line per step; false: they get nothing.
         """
         self._lines = lines

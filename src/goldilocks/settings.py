@@ -20,7 +20,7 @@ from goldilocks.support.text.language_names import is_tag, tag_of
 PROMPT_LANGUAGES = ("en", "zh", "auto")
 """Values of ``TaskSpec.prompt_language``."""
 _HUB_MODELS = 1_000
-"""What ``candidates: hub`` stands for."""
+"""Value of ``candidates: hub``."""
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -64,11 +64,11 @@ class RunSettings:
     executor: str = "local"
     """File name in executors/: where the purchases of a race are carried out."""
     address: str | None = None
-    """Of the executor's cluster; ``None``: see the executor."""
+    """Address of the executor's cluster; ``None``: see the executor."""
     shard: bool = False
     """Whether each of these processes keeps only a part of every weight (fully sharded data parallelism)."""
     max_disk_mb: float | None = None
-    """Most megabytes the run's folder may take: the race makes no purchase that would pass it; ``None``: no limit."""
+    """Disk limit of the run folder in MB: the race makes no purchase that would exceed it; ``None``: no limit."""
 
 
 def read_task(path: Path | str) -> TaskSpec:
@@ -168,8 +168,8 @@ def with_training(config: TrainingConfig, overrides: Mapping[str, Any], where: s
         low, high = _TRAINING_RANGES.get(key, (0.0, math.inf))
         value = getattr(made, key)
         if isinstance(value, int | float) and not low <= value <= high:
-            most = f" and at most {high:g}" if high < math.inf else ""
-            raise InputError(f"{where}{key} is {value}; it must be at least {low:g}{most}.")
+            upper = f" and at most {high:g}" if high < math.inf else ""
+            raise InputError(f"{where}{key} is {value}; it must be at least {low:g}{upper}.")
     return made
 
 
@@ -265,7 +265,7 @@ def _record_of(annotation: Any) -> Any:
 
 
 def refuse_two_prices(prices: Mapping[str, Any]) -> None:
-    """See that the price that sets two others is not given beside one of them.
+    """Check that the price that sets two others is not given together with one of them.
 
     Raises:
         InputError: it is.
@@ -278,13 +278,13 @@ def refuse_two_prices(prices: Mapping[str, Any]) -> None:
         )
 
 
-_MOST_MONEY = 1e9
-"""Of any price or cost; what is larger is a slip of the keyboard, and its results would be lost to rounding."""
-_MOST = {"objective.requests_per_month": 1e12, "objective.horizon_months": 1200.0}
+_MAX_MONEY = 1e9
+"""Upper bound of any price or cost; more is a typing error, and its results would be lost to rounding."""
+_MAX = {"objective.requests_per_month": 1e12, "objective.horizon_months": 1200.0}
 
 
 def check_money(spec: TaskSpec) -> None:
-    """See that everything that costs are made from is a number that can be calculated with.
+    """Check that everything that costs are made from is a number that can be calculated with.
 
     Raises:
         InputError: a price, a cost or a limit is negative, not finite or absurdly large, or the serving machine or
@@ -311,12 +311,12 @@ def check_money(spec: TaskSpec) -> None:
         f"prices.{field.name}": getattr(prices, field.name) for field in fields(prices) if field.name != "gb_month"
     }
     for key, value in (above | at_least).items():
-        most = _MOST.get(key, _MOST_MONEY)
-        if not math.isfinite(value) or value > most:
-            raise InputError(f"task file: {key} is {value:g}; it must be a number of at most {most:g}.")
+        maximum = _MAX.get(key, _MAX_MONEY)
+        if not math.isfinite(value) or value > maximum:
+            raise InputError(f"task file: {key} is {value:g}; it must be a number of at most {maximum:g}.")
         if value < 0 or (key in above and value == 0):
-            least = "be above 0" if key in above else "not be below 0"
-            raise InputError(f"task file: {key} is {value}; it must {least}.")
+            lower = "be above 0" if key in above else "not be below 0"
+            raise InputError(f"task file: {key} is {value}; it must {lower}.")
     if not objective.currency.strip():
         raise InputError("task file: objective.currency is empty; write a name such as USD, or leave it out.")
     _check_serving(spec.serving)
@@ -360,15 +360,15 @@ def _check_ranges(spec: TaskSpec) -> None:
     )
     if spec.augment is not None and not 1 <= spec.augment.copies <= 20:
         raise InputError(f"task file: augment.copies is {spec.augment.copies}; it must be from 1 to 20.")
-    most = spec.compress.max_loss
-    if most is not None and not 0 < most < math.inf:
-        raise InputError(f"task file: compress.max_loss is {most:g}; it is a margin above 0, such as 0.01.")
+    max_loss = spec.compress.max_loss
+    if max_loss is not None and not 0 < max_loss < math.inf:
+        raise InputError(f"task file: compress.max_loss is {max_loss:g}; it is a margin above 0, such as 0.01.")
     if spec.compress.candidates < 1:
         raise InputError(f"task file: compress.candidates is {spec.compress.candidates}; it must be at least 1.")
-    _check_telling(spec)
+    _check_prompting(spec)
 
 
-def _check_telling(spec: TaskSpec) -> None:
+def _check_prompting(spec: TaskSpec) -> None:
     if spec.instruction is not None and not spec.instruction.strip():
         raise InputError("task file: instruction is empty; say what to do, or leave it out.")
     if spec.prompt_language not in PROMPT_LANGUAGES:
@@ -384,7 +384,7 @@ def _check_telling(spec: TaskSpec) -> None:
 
 
 def check_generation(generation: Generation, where: str) -> None:
-    """See that numbers are within their ranges, and stops not empty.
+    """Check that numbers are within their ranges, and stops not empty.
 
     Args:
         generation: The requested settings.

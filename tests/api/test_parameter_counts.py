@@ -9,7 +9,7 @@ from pathlib import Path
 import goldilocks
 
 PACKAGE = Path(goldilocks.__file__).parent
-MOST = 7
+MAX_PARAMETERS = 7
 # Keyword arguments with defaults that users type, under the same names in all three (docs/design.md).
 EXCEPTIONS = {"api.py select", "api.py tune", "api.py continue_tuning"}
 
@@ -32,7 +32,7 @@ def test_no_function_outside_the_command_line_takes_more_than_seven_parameters()
         for path in PACKAGE.rglob("*.py")
         if path.parent != PACKAGE / "cli"  # there a parameter is an option
         for function in functions(path.read_text(encoding="utf-8"))
-        if len(parameters(function)) > MOST
+        if len(parameters(function)) > MAX_PARAMETERS
     }
     assert long == EXCEPTIONS
 

@@ -73,9 +73,9 @@ def test_text_that_is_no_string_is_named_by_its_position(written: Path) -> None:
 
 
 def test_folder_without_a_bundle_is_missing_and_a_runs_folder_is_pointed_on(folder: Path) -> None:
-    with pytest.raises(MissingError, match=r"holds no bundle.json, so it is no bundle. Did you mean .*bundle\?"):
+    with pytest.raises(MissingError, match=r"holds no bundle.json, so it is not a bundle. Did you mean .*bundle\?"):
         load(folder.parent)
-    with pytest.raises(MissingError, match=r"so it is no bundle\. Pass a bundle's folder"):
+    with pytest.raises(MissingError, match=r"so it is not a bundle\. Pass a bundle's folder"):
         load(folder / "model")
 
 

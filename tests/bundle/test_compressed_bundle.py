@@ -51,7 +51,7 @@ RECORD = Compression(
     n=30,
     original=trial(),
     trials=(trial("int8_tables"), trial("float16", passed=False, reason="its loss may be 0.0300 (95 % bound)")),
-    skipped=(("onnx_int8", "it is no neural network"),),
+    skipped=(("onnx_int8", "it is not a neural network"),),
     chosen=("int8_tables",),
     frontier=(("int8_tables",),),
     machine="a machine (2 cores)",
@@ -126,7 +126,7 @@ def test_card_shows_every_trial(compressed: Path) -> None:
     assert "dropped: its loss may be 0.0300 (95 % bound) |" in card
     assert "30 rows of `dev.csv`" in card
     assert "load average per core 1.50" in card
-    assert "Not tried: onnx_int8 (it is no neural network)." in card
+    assert "Not tried: onnx_int8 (it is not a neural network)." in card
 
 
 def test_fitted_temperature_stands_in_table_and_line() -> None:

@@ -11,7 +11,7 @@ import pytest
 from case_files import as_csv, as_jsonl, dataset, reading, topic_rows
 
 from goldilocks import plugins
-from goldilocks.data.attributes import MOST_COLUMNS, attribute_columns
+from goldilocks.data.attributes import MAX_COLUMNS, attribute_columns
 from goldilocks.data.read import read
 from goldilocks.records import Part
 
@@ -61,7 +61,7 @@ def test_lists_and_columns_with_a_role_are_no_attributes(tmp_path: Path) -> None
 
 def test_number_of_columns_is_bounded() -> None:
     names = [f"c{number}" for number in range(50)]
-    assert attribute_columns(names, {"c0"}, ["c49"]) == ["c49", *names[1 : MOST_COLUMNS + 1]]
+    assert attribute_columns(names, {"c0"}, ["c49"]) == ["c49", *names[1 : MAX_COLUMNS + 1]]
 
 
 def test_parts_of_a_split_have_them(tmp_path: Path) -> None:

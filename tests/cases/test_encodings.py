@@ -94,7 +94,7 @@ def test_plain_ascii_with_zeros_is_not_utf16() -> None:
 def test_line_in_another_encoding_than_detected_is_named(tmp_path: Path) -> None:
     rows = "".join(f"这家酒店的服务非常好{number},a\n" for number in range(30)).encode("gb18030")
     late = b"\xff\xff,b\n" * 1
-    with pytest.raises(InputError, match=r"encoding cannot be detected|behind line 31 there are bytes that are not"):
+    with pytest.raises(InputError, match=r"encoding cannot be detected|after line 31 there are bytes that are not"):
         reading(tmp_path, "x.csv", b"text,label\n" + rows + late)
 
 

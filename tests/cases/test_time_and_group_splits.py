@@ -73,7 +73,7 @@ def test_what_is_no_date_or_means_two_is_none(cell: str) -> None:
 def test_row_without_a_date_is_named(tmp_path: Path) -> None:
     write(tmp_path, ["2024-01-01"] * 10 + ["3/4/2024"] + ["2024-01-02"] * 9)
     with pytest.raises(
-        InputError, match=r"x\.csv: 'when' \(data\.time\) holds '3/4/2024', which is no date \(row 11\); write ISO"
+        InputError, match=r"x\.csv: 'when' \(data\.time\) holds '3/4/2024', which is not a date \(row 11\); write ISO"
     ):
         dataset(tmp_path, train="x.csv", time="when")
     write(tmp_path, ["2024-01-01"] * 10 + [""] + ["2024-01-02"] * 9)

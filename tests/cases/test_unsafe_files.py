@@ -1,4 +1,4 @@
-"""Links are read under their own names; what is no regular file, or too much, is refused before it is read."""
+"""Links are read under their own names; what is not a regular file, or too much, is refused before it is read."""
 
 import gzip
 import os

@@ -114,7 +114,7 @@ def test_pattern_for_a_family_that_is_out_already_is_let_be() -> None:
         ({"families": ("fak",)}, "candidates.families names 'fak'. Did you mean 'fake'"),
         ({"methods": ("fake_al",)}, "candidates.methods names 'fake_al'. Did you mean 'fake_all'"),
         ({"models": ("all-MiniLM-L6",)}, "candidates.models names 'all-MiniLM-L6', .* Did you mean 'all-MiniLM-L6-v2'"),
-        ({"models": ("no spaces/in names",)}, "which is no model of the catalogue, no folder and no Hub id"),
+        ({"models": ("no spaces/in names",)}, "which is not a model of the catalogue, no folder and no Hub id"),
     ],
 )
 def test_unknown_name_in_the_filter_is_refused_with_the_nearest(wrong: dict[str, Any], message: str) -> None:

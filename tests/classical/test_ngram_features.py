@@ -37,7 +37,7 @@ def test_counts_are_those_of_scikit_learn(
     reference = _reference(grams)
     expected = reference.fit_transform(texts).toarray()
 
-    vocabulary, learned = Vocabulary.learned(texts, [grams], min_texts=1, most=10**6)
+    vocabulary, learned = Vocabulary.learned(texts, [grams], min_texts=1, limit=10**6)
 
     (terms,) = vocabulary.terms
     assert set(terms) == set(reference.vocabulary_)
@@ -49,7 +49,7 @@ def test_counts_are_those_of_scikit_learn(
 def test_texts_never_seen_are_counted_as_scikit_learn_counts_them() -> None:
     grams = Grams("char", 2, 4)
     reference = _reference(grams).fit(ENGLISH)
-    vocabulary, _ = Vocabulary.learned(ENGLISH, [grams], min_texts=1, most=10**6)
+    vocabulary, _ = Vocabulary.learned(ENGLISH, [grams], min_texts=1, limit=10**6)
     new = ["we saw a soup bowl again", "", "   ", "完全不同", "DINNER dinner"]
     columns = [reference.vocabulary_[term] for term in vocabulary.terms[0]]
     assert np.array_equal(vocabulary.matrix(new).toarray(), reference.transform(new).toarray()[:, columns])
@@ -58,8 +58,8 @@ def test_texts_never_seen_are_counted_as_scikit_learn_counts_them() -> None:
 def test_ngrams_in_too_few_texts_are_left_out_and_the_commonest_kept() -> None:
     texts = ["a b c", "a b", "a a a d d d"]  # in texts: a 3, b 2, c 1, d 1
     grams = [Grams("word", 1, 1)]
-    by_two, _ = Vocabulary.learned(texts, grams, min_texts=2, most=10)
-    commonest, _ = Vocabulary.learned(texts, grams, min_texts=1, most=1)
+    by_two, _ = Vocabulary.learned(texts, grams, min_texts=2, limit=10)
+    commonest, _ = Vocabulary.learned(texts, grams, min_texts=1, limit=1)
     assert set(by_two.terms[0]) == {"a", "b"}
     assert commonest.terms == [["a"]]
 
@@ -67,14 +67,14 @@ def test_ngrams_in_too_few_texts_are_left_out_and_the_commonest_kept() -> None:
 def test_a_large_set_gives_its_vocabulary_by_a_sample_and_its_counts_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ngram_features, "SAMPLE_CHARACTERS", 16)
     texts = ["soup bread"] * 4 + ["match goal"] * 4  # 80 characters: every fifth text is looked at
-    vocabulary, counts = Vocabulary.learned(texts, [Grams("word", 1, 1)], min_texts=1, most=10)
+    vocabulary, counts = Vocabulary.learned(texts, [Grams("word", 1, 1)], min_texts=1, limit=10)
     assert set(vocabulary.terms[0]) == {"soup", "bread", "match", "goal"}
     assert counts.shape == (8, 4)
     assert counts.sum() == 16
 
 
 def test_kinds_of_ngrams_do_not_meet_in_a_column() -> None:
-    vocabulary, counts = Vocabulary.learned(["ab"], [Grams("word", 1, 1), Grams("char", 2, 2)], min_texts=1, most=10)
+    vocabulary, counts = Vocabulary.learned(["ab"], [Grams("word", 1, 1), Grams("char", 2, 2)], min_texts=1, limit=10)
     assert vocabulary.terms[0] == ["ab"]
     assert sorted(vocabulary.terms[1]) == [" a", "ab", "b "]
     assert vocabulary.edges == [0, 1, 4]
@@ -94,10 +94,10 @@ def test_half_a_million_short_strings_share_no_hash() -> None:
 
 
 def test_a_lone_surrogate_is_counted_like_any_sign() -> None:
-    vocabulary, _ = Vocabulary.learned(["a\ud800b"], [Grams("char", 2, 2)], min_texts=1, most=10)
+    vocabulary, _ = Vocabulary.learned(["a\ud800b"], [Grams("char", 2, 2)], min_texts=1, limit=10)
     assert "a\ud800" in vocabulary.terms[0]
 
 
 def test_no_texts_give_an_empty_matrix() -> None:
-    vocabulary, _ = Vocabulary.learned(["soup"], [Grams("word", 1, 1)], min_texts=1, most=10)
+    vocabulary, _ = Vocabulary.learned(["soup"], [Grams("word", 1, 1)], min_texts=1, limit=10)
     assert vocabulary.matrix([]).shape == (0, 1)

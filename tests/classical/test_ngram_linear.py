@@ -156,6 +156,6 @@ def test_answering_loads_neither_torch_nor_scikit_learn(tmp_path: Path) -> None:
 
 
 def test_many_labels_keep_fewer_terms(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("goldilocks.classical.ngram_linear.MOST_WEIGHTS", 30)
+    monkeypatch.setattr("goldilocks.classical.ngram_linear.MAX_WEIGHTS", 30)
     model = _trained("tfidf_linear", "word")
     assert model.solution.weights.shape == (10, 3)

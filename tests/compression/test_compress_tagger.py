@@ -24,7 +24,7 @@ from goldilocks.testing import tiny
 
 WITHOUT_TAGS = {
     "distilled_embedding": "static_embedding does not give tags",
-    "feature_pruning": "it is no linear model over n-grams",
+    "feature_pruning": "it is not a linear model over n-grams",
     "int4_weights": "only Llama-style decoders have 8- or 4-bit weights, this backbone is a BertBackbone",
     "int8_weights": "only Llama-style decoders have 8- or 4-bit weights, this backbone is a BertBackbone",
 }

@@ -92,7 +92,7 @@ def test_weights_that_are_no_numbers_are_named(model: SavedModel, comparison: Co
     trial = comparison.trial(changed(model, tmp_path / "spoilt", "not a number"))
 
     assert not trial.passed
-    assert "probabilities that are no finite numbers" in trial.reason
+    assert "probabilities that are not finite numbers" in trial.reason
 
 
 def test_model_that_cannot_be_read_is_a_failed_trial(comparison: Comparison, tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_steps_are_chained_and_the_smallest_that_passes_is_taken(
     assert result.taken.steps == min(passed, key=lambda trial: trial.size_bytes).steps
     assert result.taken.steps[-1] == "int8_tables"  # a quarter of the weights' bytes, float16 half of them
     assert len({trial.steps for trial in result.trials}) == len(result.trials)
-    assert dict(result.skipped)["onnx_int8"] == "it is no neural network"
+    assert dict(result.skipped)["onnx_int8"] == "it is not a neural network"
     assert result.taken.size_bytes() < baseline.size_bytes
 
 
@@ -206,7 +206,7 @@ def test_compressor_without_texts_and_harsher_levels_are_not_tried(
     )
     assert without.trials == ()
     assert without.skipped == (
-        ("feature_pruning", "it needs at least 10 unlabelled texts that are no rows of the gate, not 0"),
+        ("feature_pruning", "it needs at least 10 unlabelled texts that are not rows of the gate, not 0"),
     )
 
     monkeypatch.setattr(compressor, "LEVELS", (0.9, 0.01, 0.001))

@@ -42,7 +42,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> SavedModel:
     learner = Learner(network, TrainingConfig(8, 2e-3, 2e-3), TrainingSet(TRAIN.texts, TRAIN.gold), seed=0)
     learner.advance(1.0)
     (folder / "model").mkdir()
-    learner.settle().save(folder / "model")
+    learner.write_back().save(folder / "model")
     return SavedModel(folder / "model", "encoder", "native")
 
 

@@ -39,7 +39,7 @@ def encoder(tmp_path: Path) -> SavedModel:
         seed=0,
     )
     learner.advance(1.0)
-    network = learner.settle()
+    network = learner.write_back()
     assert network.divide_logits(8.0)
     (tmp_path / "model").mkdir()
     network.save(tmp_path / "model")

@@ -72,7 +72,7 @@ def tuned(folder: Path, part: Part) -> Network:
     """A tiny encoder that knows the tiny data."""
     learner = Learner(tiny.encoder(folder, part, depth=3), CONFIG, TrainingSet(part.texts, part.gold), seed=0)
     learner.advance(1.0)
-    return learner.settle()
+    return learner.write_back()
 
 
 def right_share(small: Model) -> float:
@@ -130,7 +130,7 @@ def test_students_are_the_largest_and_the_smallest_of_the_smaller_encoders(tmp_p
 def test_students_are_made_of_networks_with_layers_only() -> None:
     reason = plugins.load("compressors", "distilled_embedding").incompatibility(model("text_classification-cnn"))
 
-    assert reason == "it is no network of several layers, so a student would hardly be smaller"
+    assert reason == "it is not a network of several layers, so a student would hardly be smaller"
 
 
 @pytest.mark.parametrize("name", ["layer_pruning", "width_pruning", "low_rank", "vocabulary_pruning"])

@@ -130,7 +130,7 @@ def test_letters_that_look_alike_and_rows_in_another_script_are_named(tmp_path: 
     got = checked(tmp_path, "translation", rows)
     assert rows_found(got, "mixed_scripts") == [9]
     assert rows_found(got, "other_script") == [10]
-    # Greek and Cyrillic words beside Latin ones are no mistake.
+    # Greek and Cyrillic words beside Latin ones are not a mistake.
     plain = translated(60)
     plain[8]["source"] = "the angle \u03b1 and the word \u043c\u0438\u0440 mean something"
     assert rows_found(checked(tmp_path, "translation", plain), "mixed_scripts") == []

@@ -68,7 +68,7 @@ def test_rows_of_validation_are_left_out_with_a_finding(tmp_path: Path) -> None:
 
 def test_description_of_a_label_that_no_row_has_is_refused(tmp_path: Path) -> None:
     task = replace(spec(tmp_path), label_descriptions={"wether": "rain and sun"})
-    with pytest.raises(InputError, match="label_descriptions names 'wether', which is no label of the training rows"):
+    with pytest.raises(InputError, match="label_descriptions names 'wether', which is not a label of the training"):
         load_streamed(task, TASK, tmp_path / "out")
 
 

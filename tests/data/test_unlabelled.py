@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from goldilocks import plugins
-from goldilocks.data.unlabelled import Asked, arriving, columns_of
+from goldilocks.data.unlabelled import NumberedItem, arriving, columns_of
 from goldilocks.errors import InputError, MissingError
 
 HOW = (
@@ -22,7 +22,7 @@ def read(path: Path, task: str = "text_classification", **fields: str) -> list[t
     return told([entry for batch in arriving(path, plugin, columns_of(plugin, fields)) for entry in batch])
 
 
-def told(asked: list[Asked]) -> list[tuple[int, object]]:
+def told(asked: list[NumberedItem]) -> list[tuple[int, object]]:
     """Errors as their words."""
     return [(number, str(entry) if isinstance(entry, InputError) else entry) for number, entry in asked]
 
@@ -57,7 +57,7 @@ def test_rows_before_the_end_of_a_truncated_file_are_handed_on(tmp_path: Path) -
     file.write_bytes(gzip.compress(b"".join(b'{"text": "%d"}\n' % (k * 7919) for k in range(9_000)))[:-40])
     plugin = plugins.load("tasks", "text_classification")
     batches = arriving(file, plugin, columns_of(plugin, {}))
-    got: list[Asked] = []
+    got: list[NumberedItem] = []
     with pytest.raises(InputError, match=r"rows\.jsonl\.gz: .* ends in the middle; is it truncated"):
         got.extend(entry for batch in batches for entry in batch)
     assert len(got) > 1_000

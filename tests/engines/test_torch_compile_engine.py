@@ -66,7 +66,7 @@ def test_other_models_are_declined_with_the_reason() -> None:
     assert isinstance(ENGINE, ReadsFolders)
     for family, reason in (
         ("cnn", "only BERT-shaped encoders are compiled"),
-        ("naive_bayes", "it is no neural network"),
+        ("naive_bayes", "it is not a neural network"),
     ):
         plugin = plugins.load("families", family)
         model = plugin.create(plugin.models()[0], None, CASE.part, CASE.goal, seed=0)

@@ -38,7 +38,7 @@ def test_who_is_paid_for_is_asked_few_times_and_alone(clock: _Clock) -> None:
         ["a", "b"],
         load_seconds=0.5,
         size_bytes=7,
-        timing=Timing(60.0, batch_seconds=0.0, warm_up=0, most_single=20),
+        timing=Timing(60.0, batch_seconds=0.0, warm_up=0, max_single=20),
         rest=lambda: rests.append(clock.now),
     )
     assert clock.batches == [["a"], ["b"]] * 10

@@ -93,7 +93,8 @@ def test_a_new_label_is_wrong_for_old_rows_but_no_class_of_theirs() -> None:
     old = DomainAnswers("april", True, gold, gold, after, labels=("a", "b"))
     lost = forgetting_of(macro_f1, "test", [old]).forgetting
     assert lost is not None
-    assert lost.value == pytest.approx((1 - 2 * 49 / (49 + 50)) / 2)  # not (1 - 98 / 99 + 1) / 3: "weather" is no class
+    # Not (1 - 98 / 99 + 1) / 3: "weather" is not a class.
+    assert lost.value == pytest.approx((1 - 2 * 49 / (49 + 50)) / 2)
     (domain,) = forgetting_of(accuracy, "test", [old]).domains
     assert domain.after.value == pytest.approx(0.99)
 

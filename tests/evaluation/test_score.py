@@ -125,7 +125,7 @@ def test_pseudo_values_tell_the_spread_of_a_metric_that_is_no_mean() -> None:
 
 
 def test_wide_tables_are_read_in_groups_of_items(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("goldilocks.evaluation.pseudo_values.MOST_CELLS", 1000)
+    monkeypatch.setattr("goldilocks.evaluation.pseudo_values.MAX_CELLS", 1000)
     right = np.random.default_rng(0).random(1200) < 0.7
     table = pseudo_values(ACCURACY, ["a"] * 1200, [np.where(right, "a", "b").tolist()])
     assert table.shape == (500, 1)

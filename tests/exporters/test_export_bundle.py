@@ -42,5 +42,5 @@ def test_model_that_is_no_network_is_declined() -> None:
     bundle = Path(__file__).parents[1] / "fixtures" / "v0.1"
     counted = next(path.parent for path in sorted(bundle.glob("*/bundle.json")) if "naive_bayes" in path.read_text())
 
-    with pytest.raises(InputError, match="cannot be exported to onnx: it is no neural network"):
+    with pytest.raises(InputError, match="cannot be exported to onnx: it is not a neural network"):
         export_bundle(counted, "onnx", bundle.parent / "does-not-exist")

@@ -22,7 +22,7 @@ import onnxruntime
 from exported_models import CASES, encoder
 
 from goldilocks import plugins
-from goldilocks.nets.export.model_repository import MOST_ROWS
+from goldilocks.nets.export.model_repository import MAX_ROWS
 from goldilocks.nets.export.onnx_folder import restored, save_onnx
 from goldilocks.nets.network import Network
 from goldilocks.records import ExportSettings
@@ -63,7 +63,7 @@ def test_config_has_the_tensors_of_the_graph(tmp_path: Path, case: str, form: st
 
     session = onnxruntime.InferenceSession(str(repository / "1" / "model.onnx"))
     assert config.name == repository.name
-    assert config.max_batch_size == (0 if form == "int8" else MOST_ROWS)
+    assert config.max_batch_size == (0 if form == "int8" else MAX_ROWS)
     batch = 1 if config.max_batch_size else 0  # axes that the config leaves out
     for tensors, nodes, kind in (
         (config.input, session.get_inputs(), messages.TYPE_INT64),

@@ -19,7 +19,7 @@ from goldilocks.protocols import Family
 from goldilocks.records import Generation, Goal, Output
 from goldilocks.support.endpoints.address import Dialect, Endpoint, parse, priced
 from goldilocks.support.endpoints.client import Client
-from goldilocks.support.endpoints.http_post import MOST_BYTES
+from goldilocks.support.endpoints.http_post import MAX_BYTES
 from goldilocks.support.endpoints.spending_log import SpendingLog
 from goldilocks.testing import tiny
 from goldilocks.testing.endpoint import Reply, Server, cut, drip, fail, say, send, write
@@ -53,7 +53,7 @@ def test_endpoint_is_read_from_its_source() -> None:
     [
         ("api://", "names no endpoint"),
         ("api://host/v1/m?key=sk-abc123", "never a key itself"),
-        ("api://host/v1/m?price=3", "'price' is no term"),
+        ("api://host/v1/m?price=3", "'price' is not a term"),
         ("api://host/v1/m?input=-3", "must be 0, or a number from 1e-6 to 1e9"),
         ("api://host/v1/m?timeout=1e300", "must be 0, or a number from 1e-6 to 1e9"),
         ("api://host/v1/m?per_minute=nan", "must be 0, or a number from 1e-6 to 1e9"),
@@ -150,7 +150,7 @@ def test_answer_that_comes_in_drops_is_given_up_in_time(server: Server) -> None:
 
 
 def test_answer_without_end_is_refused(server: Server) -> None:
-    server.replies = [write(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (MOST_BYTES + 1))]
+    server.replies = [write(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (MAX_BYTES + 1))]
     with pytest.raises(EndpointError, match="its answer is longer than 16 MB"):
         _client(server).ask(ASK, max_tokens=5)
     assert len(server.bodies) == 1

@@ -10,7 +10,7 @@ from goldilocks.errors import InputError
 from goldilocks.families import crf
 from goldilocks.records import Goal, Output, Part
 from goldilocks.support.text.iob2 import iob2
-from goldilocks.support.text.word_shape import BUCKETS, MOST, features, numbers
+from goldilocks.support.text.word_shape import BUCKETS, MAX_FEATURES, features, numbers
 from goldilocks.testing import tiny
 
 LABELS = ("B-LOC", "I-LOC", "O")
@@ -81,16 +81,16 @@ def test_chinese_by_character_is_learnt_from_neighbours() -> None:
 
 def test_features_as_numbers_are_the_same_for_the_same_strings() -> None:
     result = numbers(("in", "New", "York"))
-    assert result.shape == (3, MOST)
+    assert result.shape == (3, MAX_FEATURES)
     assert result.max() < BUCKETS
     assert [int((row > 0).sum()) for row in result] == [len(feature) for feature in features(("in", "New", "York"))]
     assert (result[1] == numbers(("in", "New", "York"))[1]).all()
-    assert numbers(()).shape == (0, MOST)
+    assert numbers(()).shape == (0, MAX_FEATURES)
 
 
 def test_no_word_has_more_features_than_there_is_room_for() -> None:
     for item in [("longword",) * 9, *[tuple(str(text).split()) for text in tiny.part(9).texts]]:
-        assert max(len(feature) for feature in features(item)) <= MOST
+        assert max(len(feature) for feature in features(item)) <= MAX_FEATURES
 
 
 def test_sentences_of_an_item_are_tagged_each_by_itself() -> None:

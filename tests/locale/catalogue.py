@@ -4,7 +4,7 @@
 
 Three kinds of messages: those that front ends mark (``_``, ``ngettext``, ``N_``, ``plural`` in Python and in
 templates); the text that the modules in ``COMPOSED`` put together: every literal of two words and more, with ``{0}``,
-``{1}`` for the values of an f-string; and the help of commands, arguments and options. What is no message (prompts,
+``{1}`` for the values of an f-string; and the help of commands, arguments and options. What is not a message (prompts,
 sources) is left out.
 """
 
@@ -84,7 +84,7 @@ _NAMES = ("candidate", "family", "method", "model")
 """Fields of records that hold a name."""
 _MARKERS = ("_", "N_", "ngettext")
 _NO_MESSAGES = ("Option", "Argument", "Typer", "compile", "read_record", "get_template")
-"""Calls whose literals are no messages."""
+"""Calls whose literals are not messages."""
 _NO_CONSTANTS = (
     "SOURCE",
     "EXAMPLES",
@@ -97,7 +97,7 @@ _NO_CONSTANTS = (
     "MARK",
     "_HEADLINE",
 )
-"""Names whose values are no messages."""
+"""Names whose values are not messages."""
 _STYLES = ("bold red", "bold cyan", "bold green", "default not bold", "dim not bold", "offset points")
 _CODE = ("goldilocks ", "goldilocks-lm ", '("', "| ", "Translate ", "Your code should")
 """Beginnings of commands, examples and prompts, which are the same in all languages."""

@@ -43,7 +43,7 @@ def test_backbone_stays_nearer_than_with_full_fine_tuning_and_still_learns(netwo
     for strength in (None, 1.0):
         trained = learner(before.twin(), strength)
         trained.advance(1.0)
-        moved.append(distance(before, trained.settled()))
+        moved.append(distance(before, trained.snapshot()))
         answers = trained.predict(ROWS.texts).values
         assert sum(a == b for a, b in zip(answers, ROWS.gold, strict=True)) / len(ROWS) > 0.6
     assert moved[1] < 0.7 * moved[0]
@@ -53,10 +53,10 @@ def test_resumed_run_is_pulled_to_where_it_began(network: Network) -> None:
     whole, half, resumed = (learner(network.twin(), 1.0) for _ in range(3))
     whole.advance(1.0)
     half.advance(0.5)
-    resumed.put_back({name: value.clone() for name, value in half.state().items()}, half.place())
+    resumed.load_state({name: value.clone() for name, value in half.state().items()}, half.place())
     resumed.advance(1.0)
-    for name, weight in whole.settled().module.state_dict().items():
-        assert torch.allclose(resumed.settled().module.state_dict()[name], weight, atol=1e-5), name
+    for name, weight in whole.snapshot().module.state_dict().items():
+        assert torch.allclose(resumed.snapshot().module.state_dict()[name], weight, atol=1e-5), name
 
 
 def test_penalty_replaces_weight_decay() -> None:

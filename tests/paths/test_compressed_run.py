@@ -142,3 +142,18 @@ def test_settings_that_cannot_be_used_end_the_run_at_once(
     with pytest.raises(error, match=words):
         select(write_task(tmp_path, compress=compress), RunSettings(out=tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+
+
+def test_combinations_stay_candidates_when_finalists_are_compressed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow, "footprint_of", measured)
+    monkeypatch.setattr(run_store, "footprint_of", measured)
+    candidates = {"families": ["naive_bayes"], "combine": ["ensemble"]}
+    task = write_task(tmp_path, candidates=candidates, compress=COMPRESS, prices=PRICES)
+
+    decision = select(task, RunSettings(out=tmp_path / "run", threads=1))
+
+    (ensemble,) = (row for row in decision.candidates if row.candidate.startswith("ensemble/"))
+    assert ensemble.J is not None
+    assert any(row.compressed for row in decision.candidates)

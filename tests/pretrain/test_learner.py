@@ -107,7 +107,7 @@ def test_a_run_cut_anywhere_and_continued_is_the_run_in_one(bfloat16: bool) -> N
         first.advance()
     state, place = {name: tensor.clone() for name, tensor in first.state().items()}, first.place()
     second = _learner()
-    second.put_back(state, place)
+    second.load_state(state, place)
     while not second.done:
         second.advance()
     expected, got = _weights(whole), _weights(second)
@@ -118,7 +118,7 @@ def test_a_run_cut_anywhere_and_continued_is_the_run_in_one(bfloat16: bool) -> N
 def test_state_of_another_run_is_refused() -> None:
     learner = _learner()
     with pytest.raises(IntegrityError, match=r"does not fit this run \(KeyError"):
-        learner.put_back({}, learner.place())
+        learner.load_state({}, learner.place())
     wrong = {name: tensor.new_zeros(9, 9) for name, tensor in learner.state().items()}
     with pytest.raises(IntegrityError, match=r"does not fit this run \(RuntimeError"):
-        learner.put_back(wrong, learner.place())
+        learner.load_state(wrong, learner.place())

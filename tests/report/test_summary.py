@@ -173,7 +173,7 @@ def test_outputs_without_errors_to_count_are_priced_by_the_hundredth() -> None:
 
 
 def test_share_of_wrong_answers_is_that_of_the_metric_that_counts_them() -> None:
-    run = run_with(error="an answer that is no exact match")
+    run = run_with(error="an answer that is not an exact match")
     scores = {"span_exact_match": Measured(0.6, 0.55, 0.65, 400, "score")}
 
     rate = summary.error_rate(run.decision, replace(run.evaluation, scores=scores))

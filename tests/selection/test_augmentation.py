@@ -44,7 +44,7 @@ def test_mistakes_are_named() -> None:
         check_augmentation(Augmentation("contextual", options={"model": "x"}), Output.TAGS)
     with pytest.raises(InputError, match="back_translation needs two translation bundles"):
         augmented(Augmentation("back_translation"))
-    with pytest.raises(InputError, match="back_translation nowhere is no bundle"):
+    with pytest.raises(InputError, match="back_translation nowhere is not a bundle"):
         augmented(Augmentation("back_translation", options={"there": "nowhere", "back": "nowhere"}))
 
 

@@ -70,7 +70,7 @@ def test_damaged_newer_and_locked_stores(store: ExperienceStore, monkeypatch: py
     database.close()
     with pytest.raises(InputError, match="newer version"):
         store.rows()
-    store.path.write_bytes(b"this is no database" * 100)
+    store.path.write_bytes(b"this is not a database" * 100)
     with pytest.raises(InputError, match="is damaged"):
         store.rows()
     store.path.unlink()

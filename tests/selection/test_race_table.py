@@ -78,7 +78,7 @@ def test_files_that_are_no_tables_are_refused(tmp_path: Path) -> None:
     (tmp_path / "long.csv").write_text(header + "\n" + "d" * 200_000 + "\n")
     limit = csv.field_size_limit(131_072)  # Python's own; readers of data files raise it
     try:
-        with pytest.raises(InputError, match="no CSV file"):
+        with pytest.raises(InputError, match="not a CSV file"):
             read_table(tmp_path / "long.csv")
     finally:
         csv.field_size_limit(limit)
@@ -93,7 +93,7 @@ def test_files_that_are_no_tables_are_refused(tmp_path: Path) -> None:
 def test_a_table_of_too_many_rows_is_refused_before_all_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("goldilocks.selection.race_table.MOST_ROWS", 1)
+    monkeypatch.setattr("goldilocks.selection.race_table.MAX_ROWS", 1)
     path = tmp_path / "t.csv"
     write(path, [row("d", "a", 1, 0.5)])
     assert len(read_rows(path)) == 1

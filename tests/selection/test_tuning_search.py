@@ -91,7 +91,7 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     search(tmp_path, 1).run()
     with (tmp_path / "trials.jsonl").open("a") as file:
         file.write('{"number": 1}\n')
-    with pytest.raises(IntegrityError, match=r"trials\.jsonl line 2: is no trial"):
+    with pytest.raises(IntegrityError, match=r"trials\.jsonl line 2: is not a trial"):
         search(tmp_path, 2, resume=True).run()
 
 

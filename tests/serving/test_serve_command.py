@@ -60,7 +60,7 @@ def test_what_cannot_be_served_ends_with_2_and_one_line(weather_bundle: Path, tm
     assert "cannot listen there (Address already in use); choose another --port" in done.stderr
     done = goldilocks("serve", tmp_path, "--port", "0")
     assert done.returncode == 2
-    assert "holds no bundle.json, so it is no bundle" in done.stderr
+    assert "holds no bundle.json, so it is not a bundle" in done.stderr
     assert "Traceback" not in done.stderr
 
 

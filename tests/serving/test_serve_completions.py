@@ -39,7 +39,7 @@ def test_log_probabilities_of_a_prompt_are_those_of_the_bundle(language_model: P
     result = choice.logprobs
     assert choice.text == text
     assert result.token_logprobs[0] is None  # of the token that every text begins with
-    # The bundle's own log-likelihood counts the end of the text too, which is no token of the prompt.
+    # The bundle's own log-likelihood counts the end of the text too, which is not a token of the prompt.
     bundle = goldilocks.load(language_model)
     ids = bundle.model.tokenizer.encode(text, add_special_tokens=True).ids  # type: ignore[attr-defined]
     assert len(result.tokens) == len(ids) == len(result.text_offset) == len(result.top_logprobs)

@@ -108,7 +108,7 @@ def test_some_of_the_labels_are_renormalised_and_that_is_said(rating: Path) -> N
 def test_other_choices_are_400_with_the_labels_there_are(api: TestClient) -> None:
     got = ask(api, {"type": "choice", "choices": [{"value": "dry"}, {"value": "snow"}]})
     assert got.status_code == 400
-    assert "'snow' is no label of this model; its labels are: dry, wet" in got.json()["error"]["message"]
+    assert "'snow' is not a label of this model; its labels are: dry, wet" in got.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -350,5 +350,5 @@ def test_the_command_writes_and_refuses(weather_bundle: Path, tmp_path: Path) ->
     assert "the target is 'nomad'; there are: docker, compose, kubernetes, systemd" in str(unknown.exception)
     with pytest.raises(InputError, match="replicas are 3 to 2"):
         deployment_of(weather_bundle, min_replicas=3, max_replicas=2)
-    with pytest.raises(InputError, match="is no bundle"):
+    with pytest.raises(InputError, match="is not a bundle"):
         deployment_of(tmp_path)

@@ -1,6 +1,6 @@
 """Requests that litellm 1.110.2 sends, recorded with its own client, and the client itself where it is installed.
 
-litellm is no test dependency: it brings a dozen packages and an older HTTP client. Its providers ``openai`` and
+litellm is not a test dependency: it brings a dozen packages and an older HTTP client. Its providers ``openai`` and
 ``hosted_vllm`` parse responses as the OpenAI API's, so that the types of the ``openai`` package check them here.
 """
 

@@ -85,8 +85,8 @@ def test_what_nobody_waits_for_is_not_computed() -> None:
 
 def test_results_that_arrive_out_of_order_are_put_in_order() -> None:
     job = Job(Call(), ["a", "bb", "ccc"])
-    job.settle(2, [dry("ccc")])
-    job.settle(0, [dry("a"), dry("bb")])
+    job.add_results(2, [dry("ccc")])
+    job.add_results(0, [dry("a"), dry("bb")])
     assert [entry.score for entry in job.future.result(0)] == [0.001, 0.002, 0.003]  # type: ignore[union-attr]
 
 
@@ -104,7 +104,7 @@ def test_a_closed_queue_hands_out_what_it_has_and_takes_no_more() -> None:
 def test_while_requests_wait_too_long_further_ones_of_that_key_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("goldilocks.serving.queue.time.monotonic", lambda: now)
-    waiting = RequestQueue(1000, max_items=8, max_characters=10_000, most_seconds=5.0)
+    waiting = RequestQueue(1000, max_items=8, max_characters=10_000, max_wait_seconds=5.0)
     waiting.put(Job(Call(), texts(20, "long"), key="busy"))
     taken(waiting)  # begun: a long request that is being answered is no reason
     now = 107.0
@@ -125,7 +125,7 @@ def test_while_requests_wait_too_long_further_ones_of_that_key_are_turned_away(m
 def test_requests_that_nobody_waits_for_do_not_count_as_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("goldilocks.serving.queue.time.monotonic", lambda: now)
-    waiting = RequestQueue(1000, max_items=8, max_characters=10_000, most_seconds=5.0)
+    waiting = RequestQueue(1000, max_items=8, max_characters=10_000, max_wait_seconds=5.0)
     gone = Job(Call(), ["gone"])
     waiting.put(gone)
     gone.future.cancel()

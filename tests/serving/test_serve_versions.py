@@ -110,8 +110,8 @@ def test_bundles_that_do_not_fit_change_nothing(weather_bundle: Path, second: Pa
         for folder, words in (
             (damaged, "was changed"),
             (other, "use another name"),
-            (tmp_path, "no bundle"),
-            ("a\0b", "no bundle"),
+            (tmp_path, "not a bundle"),
+            ("a\0b", "not a bundle"),
         ):
             got = change(api, "versions", bundle=str(folder))
             assert (got.status_code, got.json()["error"]["code"]) == (422, "bundle_refused")

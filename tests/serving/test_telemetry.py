@@ -68,7 +68,7 @@ def test_a_request_is_a_trace_of_queue_batch_and_engine(weather_bundle: Path, me
     with client(settings({"weather": weather_bundle}, telemetry={"endpoint": COLLECTOR})) as api:
         got = api.post("/v1/classify", json={"input": ["rain falls", "secret words"]})
         version = got.headers["x-model-version"]
-        api.get("/v2/health/live")  # a probe is no request worth a trace
+        api.get("/v2/health/live")  # a probe is not a request worth a trace
     (request,) = memory.named("POST /v1/classify")
     (queue,), (batch,), (engine,) = (memory.named(name) for name in ("queue", "batch", "engine"))
     assert len(memory.spans.get_finished_spans()) == 4

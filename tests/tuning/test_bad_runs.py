@@ -1,4 +1,4 @@
-"""Runs that cannot go on: a loss that is no number, too little memory, nothing to train."""
+"""Runs that cannot go on: a loss that is not a number, too little memory, nothing to train."""
 
 from __future__ import annotations
 

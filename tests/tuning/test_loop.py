@@ -54,7 +54,7 @@ def learner(
 
 
 def weights(run: Learner) -> dict[str, torch.Tensor]:
-    return {name: weight.clone() for name, weight in run.settled().module.state_dict().items()}
+    return {name: weight.clone() for name, weight in run.snapshot().module.state_dict().items()}
 
 
 def differ(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> float:
@@ -159,7 +159,7 @@ def test_a_run_put_back_goes_on_as_if_it_had_not_stopped(folder: Path, dropout: 
     straight.advance(1.0)
     first.advance(0.4)
     state = {name: value.clone() for name, value in first.state().items()}
-    second.put_back(state, first.place())
+    second.load_state(state, first.place())
     assert second.share == first.share
     second.advance(1.0)
     assert differ(weights(straight), weights(second)) == 0
@@ -183,7 +183,7 @@ def test_frozen_weights_are_not_in_the_state(folder: Path) -> None:
 def test_state_of_another_method_is_refused(folder: Path) -> None:
     small, large = learner(folder, "head_only"), learner(folder)
     with pytest.raises(IntegrityError, match="belongs to another run"):
-        large.put_back(small.state(), small.place())
+        large.load_state(small.state(), small.place())
 
 
 def test_stop_ends_between_two_steps(folder: Path) -> None:
@@ -275,7 +275,7 @@ def test_with_any_option_a_run_put_back_goes_on_and_learns(folder: Path, changes
     straight.advance(1.0)
     plain.advance(1.0)
     first.advance(0.4)
-    second.put_back({name: value.clone() for name, value in first.state().items()}, first.place())
+    second.load_state({name: value.clone() for name, value in first.state().items()}, first.place())
     second.advance(1.0)
     assert differ(weights(straight), weights(second)) == 0
     assert differ(weights(straight), weights(plain)) > 0
@@ -314,7 +314,7 @@ def test_unlabelled_rows_are_trained_on_and_a_run_put_back_goes_on(folder: Path,
     for each in (straight, plain):
         each.advance(1.0)
     first.advance(0.4)
-    second.put_back({name: value.clone() for name, value in first.state().items()}, first.place())
+    second.load_state({name: value.clone() for name, value in first.state().items()}, first.place())
     second.advance(1.0)
     assert differ(weights(straight), weights(second)) < 1e-6
     assert differ(weights(straight), weights(plain)) > 0

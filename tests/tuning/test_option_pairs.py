@@ -114,7 +114,7 @@ def trained(networks: dict[str, Network], method: str, *options: str, dropout: f
     objective = objective_of(method, network)
     learner = Learner(network, config, TrainingSet(PART.texts, PART.gold, unlabelled), seed=0, objective=objective)
     learner.advance(1.0)
-    return torch.cat([weight.flatten() for weight in learner.settled().module.state_dict().values()])
+    return torch.cat([weight.flatten() for weight in learner.snapshot().module.state_dict().values()])
 
 
 @pytest.fixture(scope="module")

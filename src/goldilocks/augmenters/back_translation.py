@@ -30,7 +30,7 @@ def unavailable(options: Options, resources: AugmentationResources) -> str | Non
     if not options.there or not options.back:
         return "needs two translation bundles; write options: {there: FOLDER, back: FOLDER}"
     missing = [folder for folder in (options.there, options.back) if not resources.is_bundle(folder)]
-    return f"{missing[0]} is no bundle" if missing else None
+    return f"{missing[0]} is not a bundle" if missing else None
 
 
 def varied(texts: Sequence[str], options: Options, resources: AugmentationResources, *, seed: int) -> list[str]:

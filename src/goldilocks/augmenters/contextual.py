@@ -49,7 +49,7 @@ def unavailable(options: Options, resources: AugmentationResources) -> str | Non
     if not (folder / "tokenizer.json").is_file():
         return f"{folder} has no tokenizer.json"
     if _mask_of(folder) is None:
-        return f"the tokenizer of {folder} has no mask token, so it is no masked language model"
+        return f"the tokenizer of {folder} has no mask token, so it is not a masked language model"
     return None
 
 

@@ -18,7 +18,7 @@ _PARTS = {
     "validation": "Validation (used for the decision, so slightly optimistic)",
     "test": "Test (scored after the decision)",
 }
-_MOST_LABELS = 50
+_MAX_LABELS = 50
 _HUB_TASKS = {
     Output.LABEL: "text-classification",
     Output.TAGS: "token-classification",
@@ -181,8 +181,8 @@ def _use(info: BundleInfo) -> str:
 def _answer(info: BundleInfo) -> str:
     if info.output in _ANSWERS:
         return _ANSWERS[info.output]
-    shown = ", ".join(f"`{_in_code(label)}`" for label in info.labels[:_MOST_LABELS])
-    more = f" and {len(info.labels) - _MOST_LABELS} more" if len(info.labels) > _MOST_LABELS else ""
+    shown = ", ".join(f"`{_in_code(label)}`" for label in info.labels[:_MAX_LABELS])
+    more = f" and {len(info.labels) - _MAX_LABELS} more" if len(info.labels) > _MAX_LABELS else ""
     listed, count = f"{shown}{more}", len(info.labels)
     if info.output is Output.TAGS:
         return f"one tag per word, out of {count} tags: {listed}"

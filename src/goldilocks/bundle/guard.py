@@ -20,11 +20,11 @@ PICKLE_SUFFIXES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib", ".ckpt",
 
 
 def check(folder: Path, files: Mapping[str, str]) -> None:
-    """Compare what lies in ``folder`` with ``files`` (path -> SHA-256).
+    """Compare the content of ``folder`` with ``files`` (path -> SHA-256).
 
     Raises:
         IntegrityError: a file is missing, changed, not listed, a link, a pickle, or its name leads out of the folder;
-            or a weight is no finite number.
+            or a weight is not a finite number.
     """
     for name in files:
         if not safe_name(name):

@@ -1,7 +1,7 @@
 """Replies of the training rows that a bundle keeps, for rows that come without candidates.
 
 For such a row the ``SHORTLIST`` replies are taken whose training contexts are most like its own by BM25, the last turn
-and the earlier turns apart (``classical/reply_index.py``); the model then ranks them as it ranks given candidates.
+and the earlier turns separately (``classical/reply_index.py``); the model then ranks them as it ranks given candidates.
 
 Contexts and replies that hold personal data are not kept.
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from goldilocks.classical.reply_index import Field
 
 FILE, INDEX = "replies.json", "replies.safetensors"
-MOST_ITEMS = 50_000
+MAX_ITEMS = 50_000
 """Training items whose replies are kept: the first ones."""
 SHORTLIST = 20
 """Replies that the model ranks."""
@@ -79,7 +79,7 @@ def known_replies(part: Part, mask: Callable[[str], str] = str) -> KnownReplies 
     """
     from goldilocks.classical import reply_index
 
-    pairs = [_pair(text, gold) for text, gold in zip(part.texts[:MOST_ITEMS], part.gold[:MOST_ITEMS], strict=True)]
+    pairs = [_pair(text, gold) for text, gold in zip(part.texts[:MAX_ITEMS], part.gold[:MAX_ITEMS], strict=True)]
     kept = [pair for pair in pairs if all(mask(text) == text for text in pair)]
     replies = tuple(reply for _, reply in kept)
     if len(set(replies)) < 2:

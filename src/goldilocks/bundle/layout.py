@@ -25,7 +25,7 @@ FORMAT_VERSION = 3
 Raised when an older Goldilocks could not read what this one writes. Older bundles still load."""
 
 UNCOMPRESSED_VERSION = 2
-"""Of bundles whose model runs as it was tuned, which version 2 could read."""
+"""Format version of bundles whose model runs as it was tuned, which version 2 could read."""
 
 INFO = "bundle.json"
 CARD = "README.md"
@@ -74,7 +74,7 @@ class BundleInfo:
     language: str
     """BCP 47 tag of the texts."""
     licence: str
-    """Of the pretrained model; ``none-needed`` where there is none."""
+    """Licence of the pretrained model; ``none-needed`` where there is none."""
     decision: str
     """Why this model, in a sentence."""
     facts: ModelInfo

@@ -298,7 +298,9 @@ def read_info(folder: Path) -> BundleInfo:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         hint = f" Did you mean {folder / 'bundle'}?" if (folder / "bundle" / INFO).is_file() else ""
-        raise MissingError(f"{folder}: holds no {INFO}, so it is no bundle.{hint} Pass a bundle's folder.") from error
+        raise MissingError(
+            f"{folder}: holds no {INFO}, so it is not a bundle.{hint} Pass a bundle's folder."
+        ) from error
     except OSError as error:
         raise MissingError(f"{path}: cannot be read ({error.strerror}).") from error
     try:

@@ -1,6 +1,6 @@
 """Reference profile of a bundle: distributions of its training data and predictions, for drift detection.
 
-``bundle.json`` holds the small numbers; mean and covariance of the embeddings lie in ``reference.safetensors``.
+``bundle.json`` holds the small numbers; mean and covariance of the embeddings are in ``reference.safetensors``.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class ReferenceProfile:
     predicted_shares: Mapping[str, float] = field(default_factory=dict)
     """Label (or tag) -> share of the answers to the same validation items."""
     n_answered: int = 0
-    """Validation items behind ``confidences`` and ``predicted_shares``."""
+    """Number of validation items for ``confidences`` and ``predicted_shares``."""
     n_embedded: int = 0
-    """Training items behind mean and covariance of the embeddings; 0: the model gives none."""
+    """Number of training items for mean and covariance of the embeddings; 0: the model gives none."""
 
 
 def reference_profile(model: Model, dataset: Dataset, folder: Path) -> ReferenceProfile:
@@ -72,9 +72,9 @@ def _answered(model: Model, dataset: Dataset) -> tuple[tuple[float, ...], dict[s
     items = _spread(dataset.validation.texts, ANSWERED)
     labels: list[str] = []
     scores: list[float] = []
-    begun = time.monotonic()
+    started = time.monotonic()
     for start in range(0, len(items), _CHUNK):
-        if time.monotonic() - begun > SECONDS:
+        if time.monotonic() - started > SECONDS:
             break
         answers = model.predict(items[start : start + _CHUNK])
         scores += answers.scores.tolist()
@@ -88,9 +88,9 @@ def _embedded(model: SupportsEmbeddings, part: Part, folder: Path) -> int:
 
     items = _spread(part.texts, EMBEDDED)
     vectors = []
-    begun = time.monotonic()
+    started = time.monotonic()
     for start in range(0, len(items), _CHUNK):
-        if time.monotonic() - begun > SECONDS:
+        if time.monotonic() - started > SECONDS:
             break
         embedded = model.embed(items[start : start + _CHUNK])
         if embedded is None:
@@ -105,9 +105,9 @@ def _embedded(model: SupportsEmbeddings, part: Part, folder: Path) -> int:
     return len(table)
 
 
-def _spread(texts: tuple[Text, ...], most: int) -> list[Text]:
-    step = max(1.0, len(texts) / most)
-    return [texts[int(number * step)] for number in range(min(most, len(texts)))]
+def _spread(texts: tuple[Text, ...], limit: int) -> list[Text]:
+    step = max(1.0, len(texts) / limit)
+    return [texts[int(number * step)] for number in range(min(limit, len(texts)))]
 
 
 def _deciles(values: list[int] | list[float]) -> tuple[float, ...]:

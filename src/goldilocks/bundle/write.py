@@ -201,7 +201,7 @@ def _created_by() -> str:
 
 
 def _normalisation(dataset: Dataset) -> str:
-    """NFC where the texts at hand are in it. A likelihood is that of the very text, so it is never changed."""
+    """NFC where the texts are in it. A likelihood is that of the very text, so it is never changed."""
     items = (item for part in (dataset.train, dataset.validation) for item in part.texts)
     return NFC if dataset.output is not Output.LIKELIHOOD and all(map(is_composed, items)) else ""
 
@@ -254,7 +254,7 @@ def _known(dataset: Dataset, task: str, mask: Mask) -> KnownReplies | None:
 
 @dataclass(frozen=True, slots=True)
 class _More:
-    """What a bundle holds beside a model, its card and its reference profile."""
+    """What a bundle holds in addition to a model, its card and its reference profile."""
 
     known: KnownReplies | None
     saved: Path | None = None
@@ -296,7 +296,7 @@ def write_compressed(original: Bundle, record: Compression, model_folder: Path, 
     """Write a compressed form of a bundle's model as a bundle.
 
     Its validation score is that on the rows of the compression. Stored texts are answered again; the reference profile
-    is that of the original, whose training rows are not at hand, and so is the report of an update.
+    is that of the original, whose training rows are not available, and so is the report of an update.
 
     Args:
         original: The bundle that was compressed; ``record.parent`` names it.

@@ -1,1 +1,1 @@
-"""Which models there are, where they lie, and which of them could do the task."""
+"""Which models there are, where they are stored, and which of them could do the task."""

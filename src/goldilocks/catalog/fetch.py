@@ -1,4 +1,4 @@
-"""From a model's source to the folder its files lie in: an installed package, a local folder, or the Hub.
+"""From a model's source to the folder of its files: an installed package, a local folder, or the Hub.
 
 A package's files are found in its metadata and read as data; the package itself is never imported. Weights are read
 from safetensors only. Where the catalogue knows a file's SHA-256, the file must have it.
@@ -94,7 +94,7 @@ def _from_hub(source: ModelInfo | str, place: str, *, offline: bool) -> Path:
 
 
 def _endpoint(source: str, *, offline: bool) -> Path:
-    """A folder in which nothing lies: an endpoint has no files. Offline only one on this machine may be asked.
+    """An empty folder: an endpoint has no files. Offline only one on this machine may be asked.
 
     Its key must be there before anything is spent: later its absence would only take the endpoint out of a race.
     """
@@ -171,7 +171,7 @@ def _local(source: str) -> Path:
 
 
 def _inner(folder: Path) -> Path:
-    """Of an older sentence-transformers folder (``modules.json``), the folder inside that holds the transformer."""
+    """The folder that holds the transformer in an older sentence-transformers folder (``modules.json``)."""
     if (folder / "config.json").is_file() or not (folder / "modules.json").is_file():
         return folder
     try:
@@ -187,7 +187,7 @@ def _inner(folder: Path) -> Path:
 
 
 def _merged(folder: Path, source: str, *, offline: bool) -> Path:
-    """The adapter's model, where its base is at hand: a folder (beside the adapter too), or in the Hub's cache."""
+    """The adapter's model, where its base is available: a folder (also next to the adapter), or in the Hub's cache."""
     base = adapters.base_of(folder)
     for place in (Path(base).expanduser(), folder / base, folder.parent / base, folder.parent / Path(base).name):
         if base and place.is_dir() and (place / "config.json").is_file():

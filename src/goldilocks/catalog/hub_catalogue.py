@@ -46,7 +46,7 @@ _PAGE = 500
 _KEPT_DAYS = 7
 _PINNED = re.compile(r"[0-9a-f]{40}")
 _BYTES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2}
-_MOST_PARAMETERS = 10**13
+_MAX_PARAMETERS = 10**13
 """No model has more; what states more is a mistake."""
 BYTES_PER_SECOND = 10e6
 """Assumed speed of a download (80 Mbit/s), for forecasts."""
@@ -67,12 +67,12 @@ class HubCatalogue:
     """Listed, but without safetensors, tokenizer.json, size or commit, or only to be had on request."""
 
 
-def catalogue_of(language: str, most: int, *, refresh: bool = False, client: HubClient | None = None) -> HubCatalogue:
+def catalogue_of(language: str, limit: int, *, refresh: bool = False, client: HubClient | None = None) -> HubCatalogue:
     """The most downloaded encoders of the Hub for a language, from the cache if it is at most a week old.
 
     Args:
         language: BCP 47 tag; empty or ``und``: any.
-        most: Models.
+        limit: Maximum number of models.
         refresh: Whether to ask the Hub in any case.
         client: Counts requests and bytes.
 
@@ -83,9 +83,9 @@ def catalogue_of(language: str, most: int, *, refresh: bool = False, client: Hub
     main = "" if main in ("und", "unknown", "auto", "mul") else main
     path = _folder() / f"listed-{hashlib.sha256(f'{endpoint()} {main}'.encode()).hexdigest()[:12]}.json"
     known = None if refresh else _read(path)
-    if known is not None and known.most >= most and datetime.now(UTC) - _date(known) < timedelta(days=_KEPT_DAYS):
+    if known is not None and known.most >= limit and datetime.now(UTC) - _date(known) < timedelta(days=_KEPT_DAYS):
         return known
-    fetched = _asked(client or HubClient(), main, most)
+    fetched = _asked(client or HubClient(), main, limit)
     _write(path, fetched)
     return fetched
 
@@ -151,14 +151,14 @@ def fetched(source: ModelInfo | str, client: HubClient | None = None) -> Path:
     if there is not None:
         return there
     name, revision = split(place)
-    most = int(1.1 * source.size_bytes + 10e6) if isinstance(source, ModelInfo) else None
+    limit = int(1.1 * source.size_bytes + 10e6) if isinstance(source, ModelInfo) else None
     folder = _folder() / f"models--{name.replace('/', '--')}" / str(revision)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as beside:
             whole = Path(beside) / "whole"
             whole.mkdir()
-            (client or HubClient()).download(name, str(revision), whole, most)
+            (client or HubClient()).download(name, str(revision), whole, limit)
             shutil.rmtree(folder, ignore_errors=True)
             whole.rename(folder)
     except OSError as error:
@@ -166,7 +166,7 @@ def fetched(source: ModelInfo | str, client: HubClient | None = None) -> Path:
     return folder
 
 
-def _asked(client: HubClient, language: str, most: int) -> HubCatalogue:
+def _asked(client: HubClient, language: str, limit: int) -> HubCatalogue:
     listings: dict[str, HubListing] = {}
     passed_over = 0
     for pipeline in _PIPELINES:
@@ -179,16 +179,16 @@ def _asked(client: HubClient, language: str, most: int) -> HubCatalogue:
                 passed_over += 1
             else:
                 listings.setdefault(listing.name, listing)
-            if len(listings) >= most or passed_over >= 4 * most + _PAGE:
+            if len(listings) >= limit or passed_over >= 4 * limit + _PAGE:
                 break
-        if len(listings) >= most:
+        if len(listings) >= limit:
             break
     if not listings:
         raise MissingError(
             f"the Hub at {client.shown} lists no usable model ({passed_over} lack safetensors or a size); check "
             "HF_ENDPOINT, or name models under candidates.models."
         )
-    return HubCatalogue(client.shown, language, _now(), most, tuple(listings.values()), passed_over)
+    return HubCatalogue(client.shown, language, _now(), limit, tuple(listings.values()), passed_over)
 
 
 def _listing(metadata: Mapping[str, Any]) -> HubListing | None:
@@ -203,7 +203,7 @@ def _listing(metadata: Mapping[str, Any]) -> HubListing | None:
     if not isinstance(counts, dict) or not all(type(count) is int and count >= 0 for count in counts.values()):
         return None
     parameters = sum(counts.values())
-    if not 0 < parameters <= _MOST_PARAMETERS:
+    if not 0 < parameters <= _MAX_PARAMETERS:
         return None
     size = sum(count * _BYTES.get(str(form), 1) for form, count in counts.items())
     card = metadata.get("cardData")

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 SILENCE_SECONDS = 20.0
 """After this long without a byte the Hub is taken to be gone."""
-_START_SECONDS, _LEAST_BYTES_PER_SECOND = 60.0, 50_000.0
-"""A download may take this long, and a second more for each so many bytes."""
-_MOST_JSON = 64_000_000
+_START_SECONDS, _MIN_BYTES_PER_SECOND = 60.0, 50_000.0
+"""A download may take this long, and a second more for each multiple of these bytes."""
+_MAX_JSON = 64_000_000
 _WANTED = re.compile(
     r"(config|tokenizer|tokenizer_config|special_tokens_map|modules|sentence_bert_config|generation_config)\.json"
     r"|vocab\.txt|README\.md|model\.safetensors|model-\d+-of-\d+\.safetensors|model\.safetensors\.index\.json"
@@ -65,7 +65,7 @@ class HubClient:
         """The entries of ``/api/models``, page after page, each once; a page without a new one is the last.
 
         Raises:
-            MissingError: the Hub cannot be reached, is too slow, or its answer is no list.
+            MissingError: the Hub cannot be reached, is too slow, or its answer is not a list.
         """
         url: str | None = f"{self.address}/api/models"
         query: Sequence[tuple[str, str]] | None = params
@@ -118,7 +118,7 @@ class HubClient:
         for file in weights:
             if _sha256(file) is None:
                 raise IntegrityError(f"{name}: the Hub lists no SHA-256 for {file['rfilename']}; choose another model.")
-        large = next((file for file in files if file not in weights and _size(name, file) > _MOST_JSON), None)
+        large = next((file for file in files if file not in weights and _size(name, file) > _MAX_JSON), None)
         if large is not None:
             raise IntegrityError(
                 f"{name}: {large['rfilename']} is listed with {_size(name, large) / 1e6:,.0f} MB, which no "
@@ -160,11 +160,11 @@ class HubClient:
         """The answer, and the address of the next page on the same Hub."""
         content = bytearray()
         following: list[str] = []
-        with self._stream(url, params, _MOST_JSON, following) as chunks:
+        with self._stream(url, params, _MAX_JSON, following) as chunks:
             for chunk in chunks:
                 content += chunk
-                if len(content) > _MOST_JSON:
-                    raise MissingError(f"the Hub at {self.shown} sent more than {_MOST_JSON / 1e6:g} MB as one page.")
+                if len(content) > _MAX_JSON:
+                    raise MissingError(f"the Hub at {self.shown} sent more than {_MAX_JSON / 1e6:g} MB as one page.")
         try:
             answer = json.loads(content)
         except (ValueError, RecursionError) as error:
@@ -189,7 +189,7 @@ class HubClient:
                     raise MissingError(_refused(self.address, url, response.status_code))
                 if following is not None and "next" in response.links:
                     following.append(str(response.links["next"].get("url")))
-                yield self._chunks(response, time.monotonic() + _START_SECONDS + size / _LEAST_BYTES_PER_SECOND)
+                yield self._chunks(response, time.monotonic() + _START_SECONDS + size / _MIN_BYTES_PER_SECOND)
         except httpx2.HTTPError as error:
             raise MissingError(
                 f"the Hub at {self.shown} cannot be reached or stopped answering ({type(error).__name__}); check the "

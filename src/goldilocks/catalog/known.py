@@ -49,7 +49,7 @@ def source_of(named: str, folder: Path, *, where: str = "task file: candidates.m
     if _HUB_ID.fullmatch(named):
         return f"hf://{named}"
     raise InputError(
-        f"{where} names {named!r}, which is no model of the catalogue, no folder and no Hub id "
+        f"{where} names {named!r}, which is not a model of the catalogue, no folder and no Hub id "
         f"(org/name).{suggest(named, [info.name for info in catalogue()])}"
     )
 

@@ -1,4 +1,4 @@
-"""How many tokens a text is for each tokenizer at hand: what length percentiles and cut-offs are given in."""
+"""How many tokens a text is for each available tokenizer: the unit of length percentiles and cut-offs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every known pretrained model and where its files lie."""
+"""Every known pretrained model and where its files are."""
 
 from __future__ import annotations
 

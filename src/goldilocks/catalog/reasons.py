@@ -63,10 +63,10 @@ def size(info: ModelInfo, limits: Limits) -> Reason | None:
     on_disk, in_memory = limits.size_mb, limits.memory_mb
     if on_disk is not None and weights > on_disk * 1e6:
         return Reason(f"takes {megabytes(weights)}; limits.size_mb is {on_disk:g}", (1, weights / (on_disk * 1e6)))
-    least = weights + _PROCESS_BYTES
-    if in_memory is not None and least > in_memory * 1e6:
-        words = f"needs at least {megabytes(least)} of memory to answer; limits.memory_mb is {in_memory:g}"
-        return Reason(words, (1, least / (in_memory * 1e6)))
+    min_bytes = weights + _PROCESS_BYTES
+    if in_memory is not None and min_bytes > in_memory * 1e6:
+        words = f"needs at least {megabytes(min_bytes)} of memory to answer; limits.memory_mb is {in_memory:g}"
+        return Reason(words, (1, min_bytes / (in_memory * 1e6)))
     return None
 
 

@@ -19,13 +19,13 @@ TOO_LONG = 0.5
 """Share of the budget from which on a full run is shortened."""
 FITS = 0.4
 """Share of the budget that a shortened run is to take."""
-MOST = 0.55
+MAX_SHARE = 0.55
 """Share of the budget that it may take, where the fewest epochs take more than ``FITS``."""
-LEAST_EPOCHS = 2.0
+MIN_EPOCHS = 2.0
 """By judgement: with one, LoRA on 8,000 rows was worse than a head on the frozen encoder in as many seconds."""
 MOSTLY_FROZEN = 0.5
 """Share of the seconds that frozen layers take, from which on rows are left out rather than epochs."""
-LEAST_ROWS, LEAST_ROWS_PER_LABEL = 500, 60
+MIN_ROWS, MIN_ROWS_PER_LABEL = 500, 60
 """Rows that a run is cut down to at most: with fewer a fine-tuned encoder is hardly better than a linear model on all
 (``benchmarks/short_schedules.py``)."""
 
@@ -43,7 +43,7 @@ def with_short_schedules(
     Args:
         pool: The candidates with forecasts of their full runs.
         work: Size of the training set.
-        budget_seconds: Of the whole search.
+        budget_seconds: Budget of the whole search.
         begun: Candidates that have trials.
         known: Schedules of an earlier part of the search; those of ``begun`` candidates stay.
     """
@@ -72,13 +72,13 @@ def _shortened(candidate: Candidate, pool: Pool, work: Workload, budget_seconds:
     if config is None:
         return None
     # Where frozen layers take most of the time, epochs cost next to nothing, and a head needs all of them.
-    least = 1.0 if forecast.once >= MOSTLY_FROZEN else min(LEAST_EPOCHS / config.epochs, 1.0)
-    share = max(least, min(FITS * budget_seconds / forecast.seconds, 1.0))
+    min_share = 1.0 if forecast.once >= MOSTLY_FROZEN else min(MIN_EPOCHS / config.epochs, 1.0)
+    share = max(min_share, min(FITS * budget_seconds / forecast.seconds, 1.0))
     rows = 1.0
-    if forecast.shortened(share).seconds > MOST * budget_seconds:
-        share = least
-        fewest = max(LEAST_ROWS, LEAST_ROWS_PER_LABEL * work.labels) / max(work.rows, 1)
-        rows = max(fewest, FITS * budget_seconds / forecast.shortened(share).seconds)
-    if rows > 1 or share * rows >= 1 or forecast.shortened(share, rows).seconds > MOST * budget_seconds:
+    if forecast.shortened(share).seconds > MAX_SHARE * budget_seconds:
+        share = min_share
+        min_rows = max(MIN_ROWS, MIN_ROWS_PER_LABEL * work.labels) / max(work.rows, 1)
+        rows = max(min_rows, FITS * budget_seconds / forecast.shortened(share).seconds)
+    if rows > 1 or share * rows >= 1 or forecast.shortened(share, rows).seconds > MAX_SHARE * budget_seconds:
         return None
     return ShortSchedule(round(share * config.epochs, 2), config.epochs, forecast.seconds, round(rows, 3))

@@ -30,7 +30,7 @@ def on_this_machine(models: Iterable[ModelInfo]) -> tuple[PretrainedModel, ...]:
 
 
 def of_language(language: str) -> tuple[PretrainedModel, ...]:
-    """Of the catalogue, those that were trained for a language (BCP 47) and are on this machine."""
+    """Models of the catalogue that were trained for a language (BCP 47) and are on this machine."""
     return on_this_machine(info for info in catalogue() if reasons.language(info, language) is None)
 
 
@@ -42,7 +42,7 @@ def named(names: Sequence[str]) -> tuple[PretrainedModel, ...]:
 
     Raises:
         MissingError: one is not on this machine.
-        InputError: one is no model that a family reads.
+        InputError: one is not a model that a family reads.
     """
     known = {info.source: info for info in catalogue()}
     families = {name: plugins.load("families", name) for name in plugins.names("families")}

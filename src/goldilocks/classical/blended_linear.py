@@ -51,10 +51,10 @@ class Standardisation:
         """One that changes nothing, before training."""
         return cls(np.zeros(n_dense), np.ones(n_dense))
 
-    def apply(self, values: Floats, *, most: float = np.inf) -> Floats:
+    def apply(self, values: Floats, *, limit: float = np.inf) -> Floats:
         """Values with mean 0 and deviation 1 in training, kept within ``most`` deviations."""
         scaled: Floats = (values - self.mean) / self.deviation
-        return scaled if most == np.inf else np.clip(scaled, -most, most)
+        return scaled if limit == np.inf else np.clip(scaled, -limit, limit)
 
 
 @dataclass(frozen=True, slots=True)

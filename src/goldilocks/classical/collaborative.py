@@ -42,8 +42,8 @@ def neighbours(table: sp.csr_array) -> sp.csr_array:
         together[rows, rows + start] = 0
         alike = together / (np.outer(sizes[start : start + _ROWS], sizes) + SHRINKAGE)
         if alike.shape[1] > NEIGHBOURS:
-            least = np.partition(alike, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS, None]
-            alike[alike < least] = 0
+            minimum = np.partition(alike, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS, None]
+            alike[alike < minimum] = 0
         parts.append(sp.csr_array(alike.astype(np.float32)))
     return sp.vstack(parts, format="csr")
 
@@ -103,7 +103,7 @@ class ItemIndex:
         self._keys = sorted({len(key) for key in self._starting}, reverse=True)
 
     def mentioned(self, text: str) -> list[int]:
-        """Numbers of the items that stand in a text as whole words, in their order, each once; the longest counts.
+        """Numbers of the items that occur in a text as whole words, in their order, each once; the longest counts.
 
         Example:
             >>> ItemIndex(["Heat (1995)", "Heat", "Babe"]).mentioned("Babe; Heat (1995); Heater")

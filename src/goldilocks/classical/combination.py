@@ -37,7 +37,7 @@ class CombinationConfig:
     several: bool
     """Whether an item may have several labels."""
     threshold: float = 0.0
-    """Of a cascade: certainty of the first part below which the second is asked."""
+    """Certainty of the first model of a cascade below which the second is asked."""
     error_costs: tuple[tuple[float, ...], ...] = ()
     """The matrix by which certainty is measured; empty: by probability."""
 
@@ -47,7 +47,7 @@ def mean_answers(tables: Sequence[Floats], labels: Sequence[str], *, several: bo
 
     Args:
         tables: ``(n_items, n_labels)`` each.
-        labels: Of the columns.
+        labels: Labels of the columns.
         several: Whether an item may have several labels.
     """
     stacked = np.stack([np.asarray(table, dtype=np.float64) for table in tables])
@@ -68,7 +68,7 @@ class Combination:
     """An ensemble or a cascade of models with the same labels."""
 
     def __init__(self, parts: Sequence[Model], config: CombinationConfig, folder: Path) -> None:
-        """``folder``: where the parts lie, for ``save``."""
+        """``folder``: where the parts are, for ``save``."""
         self.parts, self.config, self.labels, self._folder = parts, config, config.labels, folder
 
     def predict(self, texts: Sequence[Text]) -> Answers:
@@ -89,7 +89,7 @@ class Combination:
         return sum(part.size_bytes() for part in self.parts)
 
     def save(self, folder: Path) -> None:
-        """Copy the parts beside ``combination.json``."""
+        """Copy the parts into the folder of ``combination.json``."""
         folder.mkdir(parents=True, exist_ok=True)
         for number in range(len(self.parts)):
             shutil.copytree(self._folder / "parts" / str(number), folder / "parts" / str(number))

@@ -34,7 +34,7 @@ Positions = npt.NDArray[np.int64]
 BLOCK_CHARACTERS = 400_000
 """Characters of a block of texts, which bound the working memory (about 100 bytes each)."""
 SAMPLE_CHARACTERS = 20_000_000
-"""Most characters of the training texts that the vocabulary is taken from, spread evenly over them."""
+"""Maximum number of characters of the training texts that the vocabulary is taken from, spread evenly over them."""
 
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2^64
 _powers: list[tuple[Hashes, Hashes]] = []
@@ -236,7 +236,7 @@ class Vocabulary:
 
     @classmethod
     def learned(
-        cls, texts: Sequence[str], grams: Sequence[Grams], *, min_texts: int, most: int
+        cls, texts: Sequence[str], grams: Sequence[Grams], *, min_texts: int, limit: int
     ) -> tuple[Vocabulary, sp.csr_array]:
         """The n-grams of ``texts`` and their counts.
 
@@ -244,7 +244,7 @@ class Vocabulary:
             texts: The training texts.
             grams: Kinds of n-grams.
             min_texts: Least document frequency.
-            most: Most n-grams of each kind; those in most texts are kept.
+            limit: Maximum number of n-grams of each kind; those with the highest document frequency are kept.
 
         Returns:
             The vocabulary and the counts ``(n_texts, n_terms)``.
@@ -257,7 +257,7 @@ class Vocabulary:
             counted_blocks = list(
                 pool.map(lambda block: [counted(sample[block], gram) for gram in grams], blocks(sample))
             )
-        terms = [_commonest([kinds[kind] for kinds in counted_blocks], min_texts, most) for kind in range(len(grams))]
+        terms = [_commonest([kinds[kind] for kinds in counted_blocks], min_texts, limit) for kind in range(len(grams))]
         vocabulary = cls(grams, terms)
         return vocabulary, vocabulary.matrix(texts) if every > 1 else vocabulary._stacked(texts, counted_blocks)
 
@@ -276,7 +276,7 @@ def hash_of_terms(terms: Sequence[str]) -> Hashes:
     return hashes
 
 
-def _commonest(counts: list[Counted], min_texts: int, most: int) -> list[str]:
+def _commonest(counts: list[Counted], min_texts: int, limit: int) -> list[str]:
     if not counts:
         return []
     hashes = np.concatenate([block.hashes for block in counts])
@@ -286,8 +286,8 @@ def _commonest(counts: list[Counted], min_texts: int, most: int) -> list[str]:
         return []
     seen = np.add.reduceat(np.concatenate([block.seen for block in counts])[order], first)
     keep = np.flatnonzero(seen >= min_texts)
-    if len(keep) > most:
-        keep = keep[np.argsort(-seen[keep], kind="stable")[:most]]
+    if len(keep) > limit:
+        keep = keep[np.argsort(-seen[keep], kind="stable")[:limit]]
     example = order[first[keep]]
     edges = np.cumsum([0, *(len(block.hashes) for block in counts)])
     number = np.searchsorted(edges, example, side="right") - 1

@@ -32,7 +32,7 @@ Solver = Callable[["sp.csr_array", "Ints", int, "Solution | None"], "Solution"]
 """(values, label of each text, number of labels, initial solution) -> the weights. Where a text may have several labels
 they come as a table of 0 and 1, ``(n_texts, n_labels)``, and each label is a binary classifier."""
 
-MOST_WEIGHTS = 32_000_000
+MAX_WEIGHTS = 32_000_000
 """Weights of one model at most (128 MB); with many labels fewer n-grams are kept."""
 HELD_OUT_SHARE = 0.2
 """Share of the training texts that the temperature is fitted on."""
@@ -48,7 +48,7 @@ class Solution:
     bias: Array
     """Shape ``(n_labels,)``."""
     scale: Array | None = None
-    """Of int8 weights: what one step is worth in each label's column, ``(n_labels,)``; ``None``: 1."""
+    """Scale of int8 weights: the value of one step in each label's column, ``(n_labels,)``; ``None``: 1."""
 
     def scores(self, columns: Ints, values: Array) -> Array:
         """Scores of one text ``(n_labels,)`` from the columns and values of its n-grams."""
@@ -69,7 +69,7 @@ class NgramConfig:
     tfidf: bool
     """(1 + ln count) · idf, each kind of n-gram scaled to length 1; else the plain counts."""
     most_terms: int
-    """Most n-grams of each kind."""
+    """Maximum number of n-grams of each kind."""
     large: int = 500
     """Number of training texts from which an n-gram must occur in two of them."""
 
@@ -143,9 +143,9 @@ class NgramLinear:
 
     def _fit(self, texts: list[str], gold: Sequence[Gold], seed: int, solve: Solver) -> None:
         answers = _numbers(texts, gold, self.labels, several=self.several)
-        most = max(1, min(self.config.most_terms, MOST_WEIGHTS // (len(self.labels) * len(self.config.grams))))
+        limit = max(1, min(self.config.most_terms, MAX_WEIGHTS // (len(self.labels) * len(self.config.grams))))
         min_texts = 2 if len(texts) >= self.config.large else 1
-        self.vocabulary, values = Vocabulary.learned(texts, self.config.grams, min_texts=min_texts, most=most)
+        self.vocabulary, values = Vocabulary.learned(texts, self.config.grams, min_texts=min_texts, limit=limit)
         if self.config.tfidf:
             document_frequencies = np.bincount(values.indices, minlength=values.shape[1])
             self.idf = (np.log((1 + len(texts)) / (1 + document_frequencies)) + 1).astype(np.float32)

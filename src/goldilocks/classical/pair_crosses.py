@@ -27,7 +27,7 @@ Hashes = npt.NDArray[np.uint64]
 
 CROSSED = 12
 """Words of either text that are crossed."""
-MOST_TERMS = 100_000
+MAX_TERMS = 100_000
 """Features that are kept: those of most rows."""
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
@@ -69,13 +69,13 @@ def _hash(text: str) -> int:
 
 
 def known_features(rows: Sequence[Hashes], *, min_rows: int) -> Hashes:
-    """The features of at least ``min_rows`` rows, at most ``MOST_TERMS``, in ascending order."""
+    """The features of at least ``min_rows`` rows, at most ``MAX_TERMS``, in ascending order."""
     if not rows:
         return np.zeros(0, dtype=np.uint64)
     hashes, counts = np.unique(np.concatenate(rows), return_counts=True)
     kept = counts >= min_rows
-    if kept.sum() > MOST_TERMS:
-        kept &= counts > np.partition(counts, -MOST_TERMS)[-MOST_TERMS]
+    if kept.sum() > MAX_TERMS:
+        kept &= counts > np.partition(counts, -MAX_TERMS)[-MAX_TERMS]
     return np.asarray(hashes[kept], dtype=np.uint64)
 
 

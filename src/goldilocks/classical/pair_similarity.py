@@ -41,9 +41,9 @@ FEATURES = 4 * len(KINDS) + 9
 LONGEST = 1_000
 """Characters of a text that are compared: of a longer one the last, since of a dialogue they are the latest."""
 DIRECTIONS = 64
-MOST_COUNTED = 100_000
+MAX_COUNTED = 100_000
 """N-grams of a kind whose document frequency is kept, of those in at least two texts."""
-MOST_DECOMPOSED = 20_000
+MAX_DECOMPOSED = 20_000
 """Training texts that the latent directions are found in, evenly spread."""
 _NGRAM_LENGTHS = (3, 4)
 
@@ -54,11 +54,11 @@ class Profile:
 
     words: tuple[str, ...]
     weights: tuple[dict[str, float], ...]
-    """Of each kind: n-gram -> (1 + log count) · idf."""
+    """For each kind of n-gram: n-gram -> (1 + log count) · idf."""
     idf: tuple[dict[str, float], ...]
-    """Of each kind: n-gram -> idf."""
+    """For each kind of n-gram: n-gram -> idf."""
     norms: tuple[float, ...]
-    """Of each kind: the length of the vector of weights."""
+    """For each kind of n-gram: norm of the vector of weights."""
     total_idf: tuple[float, ...]
     latent: Floats
     """In the latent directions, of length 1; zeros where no word is known."""
@@ -75,9 +75,9 @@ class PairSimilarity:
         self.segmentation = segmentation
         self.n_texts = 0
         self.seen: tuple[dict[str, int], ...] = ({}, {}, {})
-        """Of each kind: n-gram -> training texts that have it."""
+        """For each kind of n-gram: n-gram -> its document frequency in the training texts."""
         self.directions: npt.NDArray[np.float32] = np.zeros((0, 0), dtype=np.float32)
-        """Of each word of ``seen[0]``, in its order, ``(n_words, DIRECTIONS)``."""
+        """Vector of each word of ``seen[0]``, in its order, ``(n_words, DIRECTIONS)``."""
         self._place: dict[str, int] = {}
 
     def fit(self, texts: Collection[str], *, seed: int) -> None:
@@ -89,11 +89,11 @@ class PairSimilarity:
                 counter.update(grams.keys())
         self.n_texts = len(distinct)
         self.seen = tuple(
-            {gram: count for gram, count in counter.most_common(MOST_COUNTED) if count > 1} for counter in counts
+            {gram: count for gram, count in counter.most_common(MAX_COUNTED) if count > 1} for counter in counts
         )
         self.directions = np.zeros((0, 0), dtype=np.float32)
         self._place = {}
-        some = distinct[:: max(1, -(-len(distinct) // MOST_DECOMPOSED))]
+        some = distinct[:: max(1, -(-len(distinct) // MAX_DECOMPOSED))]
         self.set_directions(self._decomposed(some, seed))
 
     def set_directions(self, directions: npt.NDArray[np.float32]) -> None:
@@ -107,11 +107,11 @@ class PairSimilarity:
 
         place = {word: number for number, word in enumerate(self.seen[0])}
         # With nearly as many directions as words, every word would have one to itself.
-        most = min(DIRECTIONS, len(place) // 4, len(texts) // 4)
-        if most < 2:
+        limit = min(DIRECTIONS, len(place) // 4, len(texts) // 4)
+        if limit < 2:
             return np.zeros((0, 0), dtype=np.float32)
         table = _table([self.profile(text) for text in texts], place)
-        _, _, directions = randomized_svd(table, most, n_iter=4, random_state=seed % 2**32)
+        _, _, directions = randomized_svd(table, limit, n_iter=4, random_state=seed % 2**32)
         return np.ascontiguousarray(directions.T, dtype=np.float32)
 
     # ------------------------------------------------------------------------------------------------------- comparing

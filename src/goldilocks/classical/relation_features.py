@@ -1,10 +1,10 @@
-"""Features of the relation of two marked entities for a linear model: what stands in, between, before and behind them.
+"""Features of the relation of two marked entities for a linear model: the words in, between, before and after them.
 
 As in ``pair_features`` a text becomes one line of marked n-grams, which is counted like any text:
 
 1: 2:    a word of the first or the second entity in the order of the text; its last word and that word's ending again
 <=>      a word or word bigram between the two; the whole of a short stretch as one; the first and the last of its words
-<1 >2    the two words before the first entity and behind the second
+<1 >2    the two words before the first entity and after the second
 +        a run of four characters in the first entity, between the two or in the second, where asked for
 ~        which entity comes first, and how many words are between
 '        any word of the text
@@ -71,7 +71,7 @@ def _runs(words: list[str]) -> list[str]:
 
 
 def _split(text: str, segmentation: int) -> tuple[list[str], list[str], list[str], list[str], list[str], bool]:
-    """Words before the first entity, in it, between the two, in the second, behind it; and whether E1 comes first."""
+    """Words before the first entity, in it, between the two, in the second, after it; and whether E1 comes first."""
     parts: list[list[str]] = [[]]
     opened: list[str] = []
     for piece in cut(text):

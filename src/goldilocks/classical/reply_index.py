@@ -1,4 +1,4 @@
-"""Search of training items by their words, last text and earlier texts apart: BM25, or latent semantic vectors.
+"""Search of training items by their words, last text and earlier texts separately: BM25, or latent semantic vectors.
 
 An item of several texts, such as the turns of a dialogue, has two fields: what is answered (the last text) and what
 came before. The score of a training item is that of the last texts plus ``earlier`` times that of the texts before.
@@ -38,9 +38,9 @@ class Field:
     table: sp.csr_array | None = None
     """BM25 weights ``(n_words, n_items)``, or with ``directions`` nothing."""
     directions: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-    """Of latent vectors: of each word, its idf included, ``(n_words, width)``."""
+    """Latent vector of each word, its idf included, ``(n_words, width)``."""
     vectors: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-    """Of the items, of length 1, ``(n_items, width)``."""
+    """Latent vectors of the items, of length 1, ``(n_items, width)``."""
 
     def scores(self, words: Mapping[str, int]) -> Floats:
         """Score of each training item for the words of a query."""

@@ -24,7 +24,7 @@ from goldilocks.support.text.units import SEGMENTATION, units
 Floats = npt.NDArray[np.float64]
 
 DENSE = 14
-MOST_SENTENCES = 300
+MAX_SENTENCES = 300
 """Sentences of one text that are looked at."""
 DAMPING = 0.85
 _STEPS = 50
@@ -76,7 +76,7 @@ def dense_features(parts: Sequence[str], idf: Mapping[str, float], rarest: float
 
     Args:
         parts: Its sentences or clauses.
-        idf: Of the words of the training texts.
+        idf: Inverse document frequencies of the words of the training texts.
         rarest: idf of other words.
         target: Expected words of the whole summary.
     """

@@ -1,7 +1,7 @@
 """Candidate answer spans of a context, and what a linear ranker knows of each: for extractive question answering.
 
 Candidates come from the sentences that share most with the question. Where answers begin and end is learnt from the
-training rows: the log odds of the token pair before and at a start, and at and behind an end (so no span begins with
+training rows: the log odds of the token pair before and at a start, and at and after an end (so no span begins with
 "of" or ends inside a Chinese word that was met). The spans with the highest sum of both are kept.
 
     dense    how much of the question the sentence, its neighbours and the span's surroundings cover; the log odds of
@@ -35,11 +35,11 @@ Floats = npt.NDArray[np.float64]
 SENTENCES = 3
 """Sentences that candidates come from."""
 LONGEST = 20
-"""Most tokens of a candidate (where training answers are shorter: of 98 % of those)."""
-MOST_SPANS = 60
+"""Maximum number of tokens of a candidate (where training answers are shorter: of 98 % of those)."""
+MAX_SPANS = 60
 """Candidates of a question."""
-MOST_CUES = 60
-MOST_TOKENS = 4_000
+MAX_CUES = 60
+MAX_TOKENS = 4_000
 """Tokens of a context that are used; the rest is left out."""
 DENSE = 14
 _NEAR = (3, 8)
@@ -49,7 +49,7 @@ _EDGE = "\x02"
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens of a text and where they stand in it."""
+    """Tokens of a text and where they are in it."""
 
     words: tuple[str, ...]
     """In lower case."""
@@ -57,7 +57,7 @@ class Tokens:
     """``C`` capitalised, ``d`` digits, ``w`` other letters, ``.`` punctuation."""
     offsets: tuple[tuple[int, int], ...]
     sentences: tuple[tuple[int, int], ...]
-    """First token of each sentence, and the token behind its last."""
+    """First token of each sentence, and the token after its last."""
 
 
 @cache
@@ -73,7 +73,7 @@ def tokens_of(text: str) -> Tokens:
         >>> tokens.words, tokens.sentences
         (('in', '1889', 'it', 'opened', '.', '很', '好'), ((0, 5), (5, 7)))
     """
-    matches = [match for match, _ in zip(_pattern().finditer(text), range(MOST_TOKENS), strict=False)]
+    matches = [match for match, _ in zip(_pattern().finditer(text), range(MAX_TOKENS), strict=False)]
     offsets = tuple(match.span() for match in matches)
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
     starts = [0, *np.searchsorted([start for start, _ in offsets], ends).tolist(), len(offsets)]
@@ -141,7 +141,7 @@ class SpanGenerator:
             if count >= max(2, 0.005 * len(questions))
         }
         several = sorted(token for token, ratio in share.items() if ratio >= 2)
-        return sorted(several, key=lambda token: -counts[token])[:MOST_CUES]
+        return sorted(several, key=lambda token: -counts[token])[:MAX_CUES]
 
     # ------------------------------------------------------------------------------------------------------ candidates
 
@@ -160,7 +160,7 @@ class SpanGenerator:
             if context.shapes[last] != "."
         ]
         spans.sort(key=lambda span: (-span[0], span[3], span[4]))
-        kept = spans[:MOST_SPANS]
+        kept = spans[:MAX_SPANS]
         view = _View(self, question, context, covered, starts, ends)
         dense = [view.dense(*span[1:]) for span in kept]
         sparse = [view.sparse(span[3], span[4]) for span in kept]
@@ -187,7 +187,7 @@ class SpanGenerator:
 
 
 class _View:
-    """One question beside one context."""
+    """A question paired with a context."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ LangOption = Annotated[
         help="Language of messages, help and report: en or zh. Default: that of the environment.",
     ),
 ]
-"""Of every command, and before it; its value is taken by ``_LocalisedGroup.parse_args``."""
+"""Options of every command, accepted before it too; ``_LocalisedGroup.parse_args`` takes the value."""
 
 _USAGE_PIECES = (N_("[OPTIONS]"), N_("COMMAND [ARGS]..."))
 _MISTAKES = (

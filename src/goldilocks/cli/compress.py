@@ -38,14 +38,14 @@ def compress(
             "folder; may be given several times. Else the smaller ones on this machine."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the training of pruned and distilled networks.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the training of pruned and distilled networks.")] = 0,
     domain: Annotated[
         str | None,
-        typer.Option(help="Of a bundle with a part for each domain: which one; DATA are rows of this domain."),
+        typer.Option(help="Domain of a bundle with a part for each; DATA are rows of this domain."),
     ] = None,
     field: FieldOption = None,
     sentences: Annotated[
-        int | None, typer.Option(min=1, help="Of bundles that tag: consecutive rows that form one item.")
+        int | None, typer.Option(min=1, help="Tagging bundles: consecutive rows that form one item.")
     ] = None,
 ) -> None:
     """Distil, prune and quantise a bundle's model, step by step, and write the result as a bundle.

@@ -46,7 +46,7 @@ def demo(
     from goldilocks.cli.select import select
     from goldilocks.support.files import write_text
 
-    if not resume and (out / "trials.jsonl").exists():  # a demo always starts anew
+    if not resume and (out / "trials.jsonl").exists():  # a demo always starts over
         shutil.rmtree(out)
     task = out.with_name(f"{out.name}-task.yaml")
     write_text(task, _TASK)

@@ -14,8 +14,10 @@ def export(
     bundle: Annotated[Path, typer.Argument(help="The bundle's folder. It does not change.")],
     out: Annotated[Path, typer.Option(help="An empty folder to write to.")],
     to: Annotated[str, typer.Option(help="The format; `goldilocks list exporters` lists them.")] = "onnx",
-    precision: Annotated[str, typer.Option(help="Of the weights, for gguf: f16, q8_0 or q4_0. Default: f16.")] = "",
-    domain: Annotated[str | None, typer.Option(help="Of a bundle with a part for each domain: which one.")] = None,
+    precision: Annotated[
+        str, typer.Option(help="Precision of the weights, for gguf: f16, q8_0 or q4_0. Default: f16.")
+    ] = "",
+    domain: Annotated[str | None, typer.Option(help="Domain of a bundle with a part for each.")] = None,
 ) -> None:
     """Write a bundle's model in a format that runs without Goldilocks, with a model card that says how.
 

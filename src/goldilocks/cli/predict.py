@@ -25,10 +25,10 @@ from goldilocks.errors import InputError
 
 if TYPE_CHECKING:
     from goldilocks.bundle.read import Bundle
-    from goldilocks.data.unlabelled import Asked, Kept
+    from goldilocks.data.unlabelled import Kept, NumberedItem
     from goldilocks.records import Generation, Prediction
 
-_FIRST, _MOST = 16, 1_024
+_FIRST, _MAX = 16, 1_024
 """Batch size: initial, and maximal for fast models."""
 _SECONDS = 0.5
 """Batches that take less time than this are doubled."""
@@ -102,9 +102,9 @@ def predict(
     first = ""
     with writing(out, form) as (write, flush):
         for batch in arriving(source, task, columns, jsonl=jsonl, kept=kept):
-            for asked, predictions in _answered(model, batch, generation, domains, kept):
-                rows += len(asked)
-                for number, item in asked:
+            for chunk, predictions in _predictions(model, batch, generation, domains, kept):
+                rows += len(chunk)
+                for number, item in chunk:
                     if isinstance(item, InputError):
                         fields: dict[str, Any] = {"error": str(item)}
                     else:
@@ -125,16 +125,16 @@ def _named(option: str, role: str) -> tuple[str, str]:
     return (before, behind) if equals else (role, option)
 
 
-def _answered(
-    model: Bundle, batch: list[Asked], generation: Generation | None, domains: Domains, kept: Kept
-) -> Iterator[tuple[list[Asked], Iterator[Prediction]]]:
+def _predictions(
+    model: Bundle, batch: list[NumberedItem], generation: Generation | None, domains: Domains, kept: Kept
+) -> Iterator[tuple[list[NumberedItem], Iterator[Prediction]]]:
     """The rows of a batch with the predictions of the usable ones, in chunks small enough to be answered quickly."""
-    most, begins = _FIRST, 0
+    limit, begins = _FIRST, 0
     while begins < len(batch):
-        asked = [domains.checked(row, kept.cells) for row in batch[begins : begins + most]]
-        begins += most
+        chunk = [domains.checked(row, kept.cells) for row in batch[begins : begins + limit]]
+        begins += limit
         since = time.monotonic()
-        usable = [(number, item) for number, item in asked if not isinstance(item, InputError)]
+        usable = [(number, item) for number, item in chunk if not isinstance(item, InputError)]
         items, stated = [item for _, item in usable], domains.stated([number for number, _ in usable], kept.cells)
-        yield asked, iter(model.answers(items, generation=generation, domains=stated).predictions())
-        most = min(2 * most, _MOST) if time.monotonic() - since < _SECONDS else _FIRST
+        yield chunk, iter(model.answers(items, generation=generation, domains=stated).predictions())
+        limit = min(2 * limit, _MAX) if time.monotonic() - since < _SECONDS else _FIRST

@@ -67,7 +67,9 @@ def select(
     ] = "local",
     address: Annotated[
         str | None,
-        typer.Option(help="Of the Ray cluster, e.g. 10.0.0.5:6379 or auto; default: RAY_ADDRESS, else this machine."),
+        typer.Option(
+            help="Address of the Ray cluster, e.g. 10.0.0.5:6379 or auto; default: RAY_ADDRESS, else this machine."
+        ),
     ] = None,
     experience: Annotated[
         ExperienceSource,

@@ -10,7 +10,7 @@ from goldilocks.support.suggest import suggest
 
 if TYPE_CHECKING:
     from goldilocks.bundle.read import Bundle
-    from goldilocks.data.unlabelled import Asked
+    from goldilocks.data.unlabelled import NumberedItem
 
 
 class Domains:
@@ -21,7 +21,7 @@ class Domains:
 
         Args:
             bundle: Says which domains there are.
-            domain: Of all rows.
+            domain: Domain of all rows.
             column: That states the domain of each row.
 
         Raises:
@@ -37,7 +37,7 @@ class Domains:
         if domain is not None and domain not in self._known:
             raise InputError(self._unknown(domain))
 
-    def checked(self, row: Asked, cells: Mapping[int, Mapping[str, Any]]) -> Asked:
+    def checked(self, row: NumberedItem, cells: Mapping[int, Mapping[str, Any]]) -> NumberedItem:
         """A row (its number and item), whose item is an error where it states a domain that there is not."""
         number, item = row
         name = self._of(number, cells)

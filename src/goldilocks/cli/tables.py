@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 
 _SEVERITY = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _STATUS = {"winner": "bold green", "tied": "green", "raced": "", "stopped": "dim"}
-_MOST_LABELS = 12
-_MOST_NAMES = 6
+_MAX_LABELS = 12
+_MAX_NAMES = 6
 _METRIC_WIDTH = 9
 _WIDTH = 80
 _WHOLE_FROM = 1000
 """Amounts from here on are shown without cents."""
-_MOST_HUB_ROWS = 20
+_MAX_HUB_ROWS = 20
 """Candidates from the Hub's list; more of them share one line for each family and method."""
 _MINUTES_FROM = 60
 """Forecasts from this many seconds on are shown in whole minutes."""
@@ -55,10 +55,10 @@ def profile_tables(profile: DataProfile) -> list[Table]:
     size = titled_table("data", "", *parts)
     size.add_row(localised("rows"), *(f"{profile.rows[part]:,}" for part in parts))
     ranked = sorted(profile.label_counts.get("train", {}).items(), key=lambda pair: -pair[1])
-    for label, _count in ranked[:_MOST_LABELS]:
+    for label, _count in ranked[:_MAX_LABELS]:
         size.add_row(f"  {label}", *(f"{profile.label_counts.get(part, {}).get(label, 0):,}" for part in parts))
-    if len(ranked) > _MOST_LABELS:
-        size.add_row("  " + localised(f"and {len(ranked) - _MOST_LABELS} more labels"))
+    if len(ranked) > _MAX_LABELS:
+        size.add_row("  " + localised(f"and {len(ranked) - _MAX_LABELS} more labels"))
     for fact in profile.facts.get("train", {}):
         size.add_row(localised(fact), *(_counted(profile.facts.get(part, {}).get(fact)) for part in parts))
     length = titled_table("input length (train)", "", "median", "p95", "max")
@@ -88,7 +88,7 @@ def pool_table(pool: Pool) -> Table:
     pinned = [
         member for member in pool.candidates if "@" in member.model.source and member.model.source.startswith("hf://")
     ]
-    grouped = {member.name for member in pinned} if len(pinned) > _MOST_HUB_ROWS else set()
+    grouped = {member.name for member in pinned} if len(pinned) > _MAX_HUB_ROWS else set()
     for family, method in dict.fromkeys(
         (member.model.family, member.method) for member in pinned if member.name in grouped
     ):
@@ -116,19 +116,19 @@ def pool_table(pool: Pool) -> Table:
     return table
 
 
-def catalogue_table(models: Sequence[KnownModel], most: int) -> Table:
+def catalogue_table(models: Sequence[KnownModel], limit: int) -> Table:
     """Known pretrained models; of those that are only listed by the Hub, the first ``most``."""
     table = titled_table(f"{len(models)} models", "model", "place", "params", "size", "licence", "languages")
     listed = [model.name for model in models if model.place == "hub"]
-    beyond = set(listed[most:])
+    beyond = set(listed[limit:])
     for model in models:
         if model.name in beyond:
             continue
         named = ", ".join(model.languages[:2]) + (f" +{len(model.languages) - 2}" if len(model.languages) > 2 else "")
         size = f"{model.size_bytes / 1e6:,.0f} MB"
         table.add_row(plain(model.name), model.place, _short(model.parameters), size, model.licence or "?", named)
-    if len(listed) > most:
-        table.add_row(localised(f"and {len(listed) - most} more"))
+    if len(listed) > limit:
+        table.add_row(localised(f"and {len(listed) - limit} more"))
     return table
 
 
@@ -139,9 +139,9 @@ def excluded_list(excluded: Sequence[Excluded]) -> RichText:
         by_reason.setdefault(without_address(exclusion.reason), []).append(exclusion.candidate)
     lines = RichText(localised(f"{len(excluded)} excluded") + "\n", style="bold")
     for reason, names in by_reason.items():
-        shown = ", ".join(names[:_MOST_NAMES])
-        if len(names) > _MOST_NAMES:
-            shown += localised(f" and {len(names) - _MOST_NAMES} more")
+        shown = ", ".join(names[:_MAX_NAMES])
+        if len(names) > _MAX_NAMES:
+            shown += localised(f" and {len(names) - _MAX_NAMES} more")
         lines.append(f"  {localised(reason)}\n", style="default not bold").append(
             f"    {shown}\n", style="dim not bold"
         )
@@ -324,7 +324,7 @@ def measured(value: Measured) -> str:
 
 def _confusion(evaluation: Evaluation) -> Table:
     labels = evaluation.labels
-    if len(labels) <= _MOST_LABELS and sum(len(label) + 1 for label in labels) + max(map(len, labels)) < _WIDTH:
+    if len(labels) <= _MAX_LABELS and sum(len(label) + 1 for label in labels) + max(map(len, labels)) < _WIDTH:
         table = titled_table("confusion (rows: gold, columns: predicted)", "")
         for label in labels:  # a label is not translated
             table.add_column(label, overflow="fold")
@@ -338,7 +338,7 @@ def _confusion(evaluation: Evaluation) -> Table:
         if gold != given and count
     ]
     table = titled_table("most confused", "gold", "predicted", "texts")
-    for count, gold, given in sorted(pairs, key=lambda three: -three[0])[:_MOST_LABELS]:
+    for count, gold, given in sorted(pairs, key=lambda three: -three[0])[:_MAX_LABELS]:
         table.add_row(gold, given, f"{count:,}")
     return table
 

@@ -70,7 +70,7 @@ def spec_of(
     ``is_task_file`` says which it is.
 
     Raises:
-        InputError: a field is not ``role=column``, or what belongs into a task file is given beside one.
+        InputError: a field is not ``role=column``, or what belongs in a task file is given together with one.
     """
     given = {key: value for key, value in {"task": kind, "language": language, "metric": metric}.items() if value}
     if is_task_file(task, kind):

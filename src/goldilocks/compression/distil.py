@@ -33,4 +33,4 @@ class SeededDistil:
             gold = answers_as_gold(teacher.predict(texts).values, texts, student.config.goal.output)
             learner = Learner(student, config, TrainingSet(texts, gold), seed=self.seed)
         learner.advance(1.0)
-        learner.settle()
+        learner.write_back()

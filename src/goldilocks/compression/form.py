@@ -42,7 +42,7 @@ def compressed_form(
         original: The model.
         comparison: Rows of the gate, and measurement.
         calibration: Texts that compressors learn from.
-        scratch: An empty folder for the models of the trials; the one that is taken lies there.
+        scratch: An empty folder for the models of the trials; the one that is taken is there.
         plan: What to minimise, and the compressors to try.
         provenance: What the record names.
         progress: Called after each trial, the original's first.

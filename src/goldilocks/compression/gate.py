@@ -25,7 +25,7 @@ from goldilocks.records import Answer, Gold, Measured
 from goldilocks.support.scoring.statistics import bootstrap_weights, interval, normal_quantile, wilson
 
 CONFIDENCE = 0.95
-"""Of the one-sided bound."""
+"""Confidence level of the one-sided bound."""
 _TWO_SIDED = 2 * CONFIDENCE - 1
 _DRAWS = 2_000
 _ALIKE = 1e-3
@@ -42,7 +42,7 @@ def paired_loss(
         gold: The right answers.
         original: Answers of the original, one for each row.
         compressed: Answers of the compressed model, same rows in the same order.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
     """
     sign = 1.0 if metric.HIGHER_IS_BETTER else -1.0
     n = len(gold)
@@ -65,8 +65,8 @@ def paired_loss(
     ]
     low, high = interval(sign * (drawn[0].astype(np.float64) - drawn[1]), _TWO_SIDED)
     if bounded:
-        least = tango_bound(0, 0, n) * (highest - lowest)
-        low, high = (low if high > low else -least), max(high, least)
+        minimum = tango_bound(0, 0, n) * (highest - lowest)
+        low, high = (low if high > low else -minimum), max(high, minimum)
     return Measured(loss, min(low, loss), max(high, loss), n, "loss")
 
 

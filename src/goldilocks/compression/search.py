@@ -2,11 +2,11 @@
 
 Distillation first, then pruning, vocabulary and quantisation, each from the model that the step before left. Of a
 step's alternatives the one is taken that is smallest (or fastest, as asked) among those that pass the gate; where none
-improves on the model at hand, the step is left out. Losses do not add up unseen, because every trial is compared with
+improves on the current model, the step is left out. Losses do not add up unseen, because every trial is compared with
 the original. Once a level of a compressor fails, its harsher levels are not tried: they could pass by chance only.
 Last, the engines that can run the model are measured, and the fastest is taken (``engine_choice``).
 
-The gate holds for each trial by itself. With k trials, an inferior one passes with a probability of up to k times 5 %;
+The gate holds for each trial separately. With k trials, an inferior one passes with a probability of up to k times 5 %;
 the score of what was taken is therefore slightly optimistic on these rows, and a test set is still needed.
 """
 
@@ -132,7 +132,7 @@ def _not_applicable(compressor: Compressor, base: SavedModel, model: Model, cali
     n_texts = len(calibration.texts)
     if reason is None and isinstance(compressor, NeedsTexts) and n_texts < compressor.FEWEST_TEXTS:
         return (
-            f"it needs at least {compressor.FEWEST_TEXTS} unlabelled texts that are no rows of the gate, not {n_texts}"
+            f"it needs at least {compressor.FEWEST_TEXTS} unlabelled texts that are not rows of the gate, not {n_texts}"
         )
     if (
         reason is None

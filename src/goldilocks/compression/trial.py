@@ -130,5 +130,5 @@ def failed(model: SavedModel, reason: str) -> CompressionTrial:
 
 def _finite(answers: Answers) -> Answers:
     if not np.isfinite(answers.probabilities).all():
-        raise IntegrityError("probabilities that are no finite numbers")
+        raise IntegrityError("probabilities that are not finite numbers")
     return answers

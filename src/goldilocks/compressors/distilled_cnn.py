@@ -19,7 +19,7 @@ SOURCE = "Kim 2014 (TextCNN) as the student; soft targets as in Tang et al. 2019
 def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
-        return "it is no neural network"
+        return "it is not a neural network"
     from goldilocks.nets.objectives.distillation import not_distillable
 
     return not_distillable(model, FAMILY, plugins.load("families", FAMILY).OUTPUTS)

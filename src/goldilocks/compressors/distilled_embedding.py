@@ -23,7 +23,7 @@ _STEPS, _RATE, _WIDTH = 3_000, 3e-3, 256
 def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
-        return "it is no neural network"
+        return "it is not a neural network"
     from goldilocks.nets.compression.static_student import no_token_vectors
     from goldilocks.nets.objectives.distillation import not_distillable
 

@@ -22,7 +22,7 @@ SOURCE = (
     "Turc et al. 2019, Well-Read Students Learn Better (a small pretrained student, soft targets on unlabelled texts)."
 )
 _STEPS, _HEAD_RATE = 1_500, 1e-3
-_MOST_SHARE = 0.75
+_MAX_SHARE = 0.75
 """A student has at most this share of the weights and of the operations for a token."""
 _SHAPE_TEXTS = 200
 """Texts that show whether entities are marked, or texts come in pairs."""
@@ -31,7 +31,7 @@ _SHAPE_TEXTS = 200
 def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
-        return "it is no neural network"
+        return "it is not a neural network"
     from goldilocks.nets.objectives.distillation import not_distillable
 
     return not_distillable(model, FAMILY, plugins.load("families", FAMILY).OUTPUTS)
@@ -48,8 +48,8 @@ def students(model: Model, pretrained: Sequence[PretrainedModel]) -> Sequence[Pr
         student
         for student in pretrained
         if student.info.family == FAMILY
-        and student.info.parameters <= _MOST_SHARE * weights
-        and student.info.depth * student.info.width**2 <= _MOST_SHARE * work
+        and student.info.parameters <= _MAX_SHARE * weights
+        and student.info.depth * student.info.width**2 <= _MAX_SHARE * work
     ]
     smaller.sort(key=lambda student: (-student.info.parameters, student.info.name))
     return [*smaller[:1], *smaller[1:][-1:]]

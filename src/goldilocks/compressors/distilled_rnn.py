@@ -22,7 +22,7 @@ SOURCE = (
 def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
-        return "it is no neural network"
+        return "it is not a neural network"
     from goldilocks.nets.objectives.distillation import not_distillable
 
     return not_distillable(model, FAMILY, plugins.load("families", FAMILY).OUTPUTS)

@@ -1,4 +1,4 @@
-"""Feature pruning of n-gram models: keep the n-grams whose weights tell the labels apart, remove the others.
+"""Feature pruning of n-gram models: keep the n-grams whose weights discriminate between the labels, remove the others.
 
 The importance of an n-gram is the length of its weights over the labels, centred where they go through a softmax (there
 only differences count), times the root of the share of training texts that hold it, where the model knows it (tf-idf:
@@ -29,7 +29,7 @@ _FEWEST = 100
 def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not isinstance(model, NgramLinear):
-        return "it is no linear model over n-grams"
+        return "it is not a linear model over n-grams"
     if len(model.vocabulary) < _FEWEST:
         return f"it has {len(model.vocabulary)} n-grams only"
     return None
@@ -47,7 +47,7 @@ def compress(model: Model, level: float, folder: Path, calibration: Calibration)
 
 
 def importance(model: NgramLinear) -> npt.NDArray[np.float64]:
-    """Of each n-gram, ``(n_terms,)``; only the order matters."""
+    """Importance of each n-gram, ``(n_terms,)``; only the order matters."""
     weights = model.solution.dense().astype(np.float64)
     if not model.several:
         weights = weights - weights.mean(1, keepdims=True)

@@ -1,7 +1,7 @@
 """4-bit weights of Llama-style decoders: a scale and a zero point for each 32 of them, tables in 8 bits.
 
-The file shrinks to about a third of bfloat16 where the blocks hold most of the weights; in memory these lie twice, as
-stored and in the kernel's layout. Generation is bound by memory and becomes faster; prompts do not, since there the
+The file shrinks to about a third of bfloat16 where the blocks hold most of the weights; in memory these are held twice,
+as stored and in the kernel's layout. Generation is bound by memory and becomes faster; prompts do not, since there the
 matrices are dequantised and multiplied as usual. Activations have the checkpoint's precision; in float32, which torch's
 kernels are slow in, all products are with dequantised matrices.
 """
@@ -24,7 +24,7 @@ SOURCE = (
 def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
-        return "it is no decoder"
+        return "it is not a decoder"
     from goldilocks.nets.quantised_decoder import not_quantisable
 
     return not_quantisable(model)

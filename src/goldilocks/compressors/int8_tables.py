@@ -40,7 +40,7 @@ def incompatibility(model: Model) -> str | None:
         return "it has no table of word embeddings"
     table = model.backbone.get_submodule(model.backbone.word_embedding)
     if not isinstance(table, nn.Embedding) or table.weight.dtype != float32:
-        return "its word embeddings are no float32 table"
+        return "its word embeddings are not float32 table"
     if model.config.head.KIND not in _LOOKUP_HEADS or model.backbone.is_causal:
         return "its word embeddings may be the output matrix too, which needs float32"
     return None

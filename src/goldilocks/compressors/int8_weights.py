@@ -23,7 +23,7 @@ SOURCE = (
 def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
-        return "it is no decoder"
+        return "it is not a decoder"
     from goldilocks.nets.quantised_decoder import not_quantisable
 
     return not_quantisable(model)

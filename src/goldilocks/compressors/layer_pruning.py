@@ -24,7 +24,7 @@ _RANKED, _STEPS = 256, 300
 def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
-        return "it is no neural network"
+        return "it is not a neural network"
     from goldilocks.nets.compression.pruning import not_shortenable
 
     return not_shortenable(model)

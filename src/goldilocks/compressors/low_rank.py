@@ -22,7 +22,7 @@ _MEASURED, _STEPS = 500, 300
 def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
-        return "it is no neural network"
+        return "it is not a neural network"
     from goldilocks.nets.compression.pruning import not_prunable
 
     return not_prunable(model)

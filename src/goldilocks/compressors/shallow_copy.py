@@ -25,7 +25,7 @@ _STEPS, _RATE = 1_500, 2.0
 def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
-        return "it is no neural network"
+        return "it is not a neural network"
     from goldilocks.nets.compression.pruning import not_shortenable
 
     return not_shortenable(model)

@@ -32,7 +32,7 @@ class ToAnnotate:
     """One row for an annotator."""
 
     number: int
-    """Of the row in its pool, from 1."""
+    """Number of the row in its pool, from 1."""
     item: Text
     suggestion: Answer
     score: float

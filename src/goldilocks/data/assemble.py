@@ -23,7 +23,7 @@ def assemble(
         spec: The task file.
         task: Its task.
         parts: ``train``, ``validation`` and ``test``.
-        profile: Of the parts.
+        profile: Profile of the parts.
         findings: In any order; the most severe come first.
 
     Raises:
@@ -56,6 +56,6 @@ def _check_descriptions(descriptions: Mapping[str, str], labels: Sequence[str]) 
     for label in descriptions:
         if label not in labels:
             raise InputError(
-                f"task file: label_descriptions names {label!r}, which is no label of the training rows."
+                f"task file: label_descriptions names {label!r}, which is not a label of the training rows."
                 f"{suggest(label, labels)}"
             )

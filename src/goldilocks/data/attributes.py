@@ -1,7 +1,7 @@
-"""The other columns of a row, kept beside its text and right answer: for groups, times, slices.
+"""The other columns of a row, kept with its text and gold answer: for groups, times, slices.
 
-What is kept is bounded: at most ``MOST_COLUMNS`` columns, the first of the file, and of these only columns all of whose
-cells are single values of at most ``MOST_CHARACTERS`` characters; a column with a longer cell is text, and is left out.
+What is kept is bounded: at most ``MAX_COLUMNS`` columns, the first of the file, and of these only columns all of whose
+cells are single values of at most ``MAX_CHARACTERS`` characters; a column with a longer cell is text, and is left out.
 Columns that the task file names (``data.time``, ``data.group``) are kept whatever they hold.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 
 from goldilocks.support.text.cells import empty, label_of
 
-MOST_COLUMNS = 20
-MOST_CHARACTERS = 64
+MAX_COLUMNS = 20
+MAX_CHARACTERS = 64
 PREFIX = "attribute:"
 """Stands before the name of such a column among the roles of a row."""
 
@@ -27,7 +27,7 @@ def attribute_columns(names: Sequence[str], used: Collection[str], named: Sequen
         named: Columns of the file or not that the task file names.
     """
     others = [name for name in names if name and name not in used and name not in named and names.count(name) == 1]
-    return [*dict.fromkeys(named), *others[:MOST_COLUMNS]]
+    return [*dict.fromkeys(named), *others[:MAX_COLUMNS]]
 
 
 class Attributes:
@@ -59,4 +59,4 @@ class Attributes:
 
 
 def _short(cell: Any) -> bool:
-    return cell is None or (not isinstance(cell, list | dict) and len(str(cell)) <= MOST_CHARACTERS)
+    return cell is None or (not isinstance(cell, list | dict) and len(str(cell)) <= MAX_CHARACTERS)

@@ -142,7 +142,7 @@ def _span_problem(gold: Gold, context: str) -> str | None:
 
 
 def _entities(text: str) -> list[str]:
-    """Markers of a text, and the piece behind each opening marker."""
+    """Markers of a text, and the piece after each opening marker."""
     pieces = cut(text) if any(mark in text for mark in ALL_MARKS) else []
     opened = [at > 0 and pieces[at - 1] in ALL_MARKS and pieces[at - 1][1] != "/" for at in range(len(pieces))]
     return [piece for piece, follows in zip(pieces, opened, strict=True) if piece in ALL_MARKS or follows]

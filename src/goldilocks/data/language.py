@@ -68,9 +68,9 @@ _SHARED = {
 }
 """Scripts of several languages, and those that are distinguished."""
 _TAGS = {"no": "nb"}
-"""Where py3langid's code is not the tag used here: it does not tell the two written forms of Norwegian apart."""
-LEAST_PROBABILITY = 0.4
-"""Of the most probable language; below it the text is undetermined."""
+"""Where py3langid's code is not the tag used here: it does not distinguish the two written forms of Norwegian."""
+MIN_PROBABILITY = 0.4
+"""Minimum probability of the most probable language; below it the language is undetermined."""
 _ALIKE = (
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425"
     "\u03bf\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a7"
@@ -113,7 +113,7 @@ def script_of(text: str) -> str:
 
 
 def mixes_scripts(text: str) -> bool:
-    """Whether a Cyrillic or Greek letter that looks like a Latin one stands beside a Latin letter.
+    """Whether a Cyrillic or Greek letter that looks like a Latin one is next to a Latin letter.
 
     Example: the second a is Cyrillic.
         >>> mixes_scripts("paypal"), mixes_scripts("payp\u0430l")
@@ -142,7 +142,7 @@ def main_language(shares: Mapping[str, float]) -> str:
 def _identified(text: str, script: str) -> str:
     ranked = _identifier().rank(text)
     language, probability = next((name, float(share)) for name, share in ranked if name in _SHARED[script])
-    return _TAGS.get(language, language) if probability >= LEAST_PROBABILITY else UNDETERMINED
+    return _TAGS.get(language, language) if probability >= MIN_PROBABILITY else UNDETERMINED
 
 
 @cache

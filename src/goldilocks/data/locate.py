@@ -1,4 +1,4 @@
-"""Where a source of rows lies on this machine: a path, or files that an installed package carries.
+"""Where a source of rows is on this machine: a path, or files that an installed package carries.
 
 A package's files are found in its metadata and read as data; the package itself is never imported.
 """

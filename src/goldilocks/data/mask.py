@@ -95,7 +95,7 @@ KINDS = {
 
 
 def find(text: str) -> list[tuple[str, int, int]]:
-    """(kind, start, end) of what looks like personal data, in the order it stands; the kinds are ``KINDS``."""
+    """(kind, start, end) of what looks like personal data, in order of position; the kinds are ``KINDS``."""
     if not _MAYBE.search(text):
         return []
     matches: list[tuple[str, int, int]] = []

@@ -73,9 +73,9 @@ def label_counts(part: Part, output: Output) -> Counter[str]:
     return Counter(label for gold in part.gold for label in labels_of(gold, output))
 
 
-def spread(texts: Sequence[Text], most: int) -> list[Text]:
+def spread(texts: Sequence[Text], limit: int) -> list[Text]:
     """At most ``most`` of the items, evenly spaced."""
-    places = np.linspace(0, len(texts) - 1, num=min(most, len(texts))).astype(int)
+    places = np.linspace(0, len(texts) - 1, num=min(limit, len(texts))).astype(int)
     return [texts[place] for place in places.tolist()]
 
 

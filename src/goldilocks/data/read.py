@@ -1,4 +1,4 @@
-"""One source of rows -> items and their right answers, with what is wrong with which row kept beside them."""
+"""One source of rows -> items and their right answers, with what is wrong with which row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Protocol
 from goldilocks.data.attributes import PREFIX, Attributes, attribute_columns
 from goldilocks.data.locate import locate
 from goldilocks.data.readers import hub_translation, parallel
-from goldilocks.data.readers.admission import MOST_BYTES, admit
+from goldilocks.data.readers.admission import MAX_BYTES, admit
 from goldilocks.data.readers.brat import brat_rows
 from goldilocks.data.readers.columns import Rows, Skipped
 from goldilocks.data.readers.conll import SNIFFED_LINES, holds_columns
@@ -79,7 +79,7 @@ def read(
     *,
     sentences: int = 1,
     keep: Sequence[str] = (),
-    max_bytes: int = MOST_BYTES,
+    max_bytes: int = MAX_BYTES,
 ) -> Reading:
     """Read the rows of one source.
 
@@ -90,9 +90,9 @@ def read(
         fields: Role -> column; a role left out is looked for under its own name.
         task: Says which roles there are, what is wrong with a row, and what a row means.
         folder: Where relative names start.
-        sentences: For tags: so many rows that follow one another, of one document, are read as one.
+        sentences: For tags: this many consecutive rows, of one document, are read as one.
         keep: Columns that must be among the attributes of the rows.
-        max_bytes: Most bytes of content, decompressed.
+        max_bytes: Maximum number of bytes of content, decompressed.
 
     Raises:
         InputError: no such role or column, an empty source, or a file that cannot be read.
@@ -106,7 +106,7 @@ def read(
 
 
 def read_into(
-    sink: RowSink, source: str, fields: Mapping[str, str], task: Task, folder: Path, *, max_bytes: int = MOST_BYTES
+    sink: RowSink, source: str, fields: Mapping[str, str], task: Task, folder: Path, *, max_bytes: int = MAX_BYTES
 ) -> Reading:
     """Pass the usable rows of one source to ``sink`` as they are read; the part of the reading is then empty.
 
@@ -207,7 +207,7 @@ def _conll_by_another_name(path: Path, task: Task, wanted: Sequence[str]) -> str
         raise InputError(
             f"{path.name}: rows for tags are read from {' '.join(FORMATS)} (each also .gz), a BRAT folder, or CoNLL "
             "columns by any name, and this is none: its lines have different numbers of cells, or one. Write a line "
-            "for each word, with its tag behind it, or rename the file if it is one of these."
+            "for each word, followed by its tag, or rename the file if it is one of these."
         )
     return ".conll"
 
@@ -251,9 +251,9 @@ def _collect(
             kind.setdefault(str(problem), []).append(number)
             continue
         answer = task.gold(row)
-        how = task.repair(row) if isinstance(task, ReportsRowRepairs) else None
-        if how is not None:
-            opened.repaired.setdefault(how, []).append(number)
+        repair = task.repair(row) if isinstance(task, ReportsRowRepairs) else None
+        if repair is not None:
+            opened.repaired.setdefault(repair, []).append(number)
         if into is not None:
             into.add(task.item(row), known.setdefault(answer, answer), number)
             continue

@@ -1,4 +1,4 @@
-"""Training rows that need not fit into memory: read once, row by row, into files beside the output.
+"""Training rows that need not fit into memory: read once, row by row, into files next to the output.
 
 What looks at all rows at once is left out: near duplicates, contradictions, and the split, so that the validation set
 has to be named. Rows whose text also occurs in validation or test are left out as usual.

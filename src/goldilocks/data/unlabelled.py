@@ -27,7 +27,7 @@ from goldilocks.protocols import Task
 from goldilocks.records import Output, Text
 from goldilocks.rows import item_of, of_line
 
-Asked = tuple[int, Text | InputError]
+NumberedItem = tuple[int, Text | InputError]
 """Number of the row from 1 (of a line: that line's), and the item, or what is wrong with the row."""
 Columns = Mapping[str, str] | Callable[[Collection[str]], Mapping[str, str]]
 """Role -> column; or the function that chooses them among the columns that are there."""
@@ -35,7 +35,7 @@ Columns = Mapping[str, str] | Callable[[Collection[str]], Mapping[str, str]]
 
 @dataclass(slots=True)
 class Kept:
-    """Further columns of the rows, to be copied beside the predictions."""
+    """Further columns of the rows, to be copied to the predictions."""
 
     columns: tuple[str, ...]
     cells: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -68,7 +68,7 @@ def columns_of(task: Task, fields: Mapping[str, str]) -> dict[str, str]:
 
 def arriving(
     source: Path | int, task: Task, columns: Columns, *, jsonl: bool = False, kept: Kept | None = None
-) -> Iterator[list[Asked]]:
+) -> Iterator[list[NumberedItem]]:
     """Rows, as many at a time as are there.
 
     Args:
@@ -123,7 +123,7 @@ class _Reader:
     choose: Callable[[Collection[str]], Mapping[str, str]]
     kept: Kept
 
-    def from_file(self, path: Path, jsonl: bool) -> Iterator[list[Asked]]:
+    def from_file(self, path: Path, jsonl: bool) -> Iterator[list[NumberedItem]]:
         if path.is_file() and (not starts_in_utf8(path) or ends_in_carriage_returns(path)):
             # Recoded line by line: the lines of such a file are found only once it is decoded.
             recoded = (line.encode("utf-8", errors="surrogatepass") for line in lines_of(path))
@@ -132,7 +132,7 @@ class _Reader:
         with opened(path) as file:
             yield from self.from_lines(partial(file.read1, _CHUNK), jsonl)
 
-    def from_lines(self, read: Callable[[], bytes], jsonl: bool) -> Iterator[list[Asked]]:
+    def from_lines(self, read: Callable[[], bytes], jsonl: bool) -> Iterator[list[NumberedItem]]:
         blank: list[tuple[int, bytes]] = []  # of JSON Lines: no rows where nothing comes behind them
         for lines in _whole_lines(read):
             if lines[0][0] == 1 and (encoding := marked_encoding(lines[0][1])) not in ("", "utf-8-sig"):
@@ -179,7 +179,7 @@ class _Reader:
         first = set(open_table(path, wanted, kind=".tsv").names)
         return not first.isdisjoint(self.choose(first).values())
 
-    def from_table(self, path: Path) -> Iterator[list[Asked]]:
+    def from_table(self, path: Path) -> Iterator[list[NumberedItem]]:
         table = open_table(path, list(self.choose(()).values()))
         columns = self.choose(table.names)
         names = list(dict.fromkeys((*columns.values(), *self.kept.columns)))

@@ -18,7 +18,7 @@ SOURCE = (
     "terms where they match contextual token embeddings."
 )
 
-_LEAST = 1e-7
+_MIN = 1e-7
 
 
 def select(
@@ -40,7 +40,7 @@ def select(
     while len(chosen) < min(count, len(pool_texts)):
         gains = np.where(left, np.maximum(weights - covered, 0).sum(1), -1.0)
         row = int(gains.argmax())
-        if gains[row] <= _LEAST and covered.any():
+        if gains[row] <= _MIN and covered.any():
             covered = np.zeros_like(covered)  # all that can be covered is: cover it again
             continue
         chosen.append(row)

@@ -22,7 +22,7 @@ TRADE_OFF = 0.1
 """λ: a lower one weighs similarity to the item more."""
 CANDIDATES = 100
 """Most similar rows among which the set is chosen, as in the paper."""
-_LEAST = 1e-9
+_MIN = 1e-9
 
 
 def select(
@@ -39,7 +39,7 @@ def select(
     similar = vectors @ query_vector
     candidates = np.argsort(-similar, kind="stable")[: max(count, CANDIDATES)]
     chosen = [int(candidates[i]) for i in greedy(kernel(vectors[candidates], similar[candidates]), count)]
-    # Rows that lie in the span of those chosen add nothing: the most similar ones take the places that are left.
+    # Rows in the span of those chosen add nothing: the most similar ones take the places that are left.
     rest = [int(row) for row in candidates if row not in chosen]
     return [*chosen, *rest][: min(count, len(pool_texts))]
 
@@ -59,7 +59,7 @@ def greedy(kernel: Floats, count: int) -> list[int]:
     chosen: list[int] = []
     while len(chosen) < min(count, len(gains)):
         row = int(gains.argmax())
-        if gains[row] <= _LEAST * max(1.0, scale[row]):
+        if gains[row] <= _MIN * max(1.0, scale[row]):
             break
         chosen.append(row)
         factor = (kernel[row] - factors[:, row] @ factors) / np.sqrt(gains[row])

@@ -50,7 +50,7 @@ def leave_one_out(vectors: Floats, gold: list[Gold], similar: Floats) -> Floats:
     """How much the prediction for the item falls when each row is left out, ``(n_rows, n_answers)``.
 
     Args:
-        vectors: Of the rows, ``(n_rows, width)``.
+        vectors: Vectors of the rows, ``(n_rows, width)``.
         gold: Their right answers; columns are the different ones, sorted by ``repr``.
         similar: Cosine of each row with the item, ``(n_rows,)``.
     """

@@ -31,7 +31,7 @@ def unavailable() -> str | None:
 def incompatibility(model: Model) -> str | None:
     """See ``protocols.ReadsFolders``."""
     if not hasattr(model, "module"):
-        return "it is no neural network"
+        return "it is not a neural network"
     from goldilocks.nets.compiled import not_compilable
     from goldilocks.nets.network import Network
 

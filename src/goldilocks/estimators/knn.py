@@ -17,7 +17,7 @@ SOURCE = (
 )
 NEIGHBOURS = 5
 ASKED = 2_000
-"""Most texts whose neighbours are looked up, among all texts."""
+"""Maximum number of texts whose neighbours are looked up, among all texts."""
 _BLOCK = 1_024
 
 

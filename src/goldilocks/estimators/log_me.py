@@ -1,7 +1,7 @@
 """LogME: the log evidence of a Bayesian linear model from the features to each label (1 or 0), per text.
 
 For each label the two precisions, a of the weights and b of the noise, are set by the fixed point of MacKay that
-maximises the evidence. They start at 1 anew for every label: carried over, the result depends on the labels' order.
+maximises the evidence. They start at 1 again for every label: carried over, the result depends on the labels' order.
 
 Distrust it with fewer texts than features: the fit is then perfect and the evidence says more about the width than
 about the labels.

@@ -19,7 +19,7 @@ from goldilocks.answers import Answers
 from goldilocks.records import Answer, Calibration, ConfidenceBin, Goal, Gold, Measured, Output
 from goldilocks.support.scoring.statistics import bootstrap_weights, interval, wilson
 
-_LEAST = 1e-6
+_MIN = 1e-6
 _BINS = 10
 _PER_BIN = 20
 """Answers that a bin of the ECE holds at least: with few items there are fewer bins."""
@@ -37,7 +37,7 @@ def calibration(answers: Answers, gold: Sequence[Gold], goal: Goal, *, seed: int
         answers: The model's, with how sure it is of each.
         gold: The right answers.
         goal: What was asked for: labels, tags and spans are right or wrong.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
     """
     right = _right(answers.values, gold, goal.output)
     if right is None or not len(right):
@@ -50,7 +50,7 @@ def calibration(answers: Answers, gold: Sequence[Gold], goal: Goal, *, seed: int
         brier, log_loss = _of_labels(answers, gold)
     else:
         given = np.where(right > 0, confidence, 1 - confidence)
-        brier, log_loss = (1 - given) ** 2, -np.log(np.maximum(given, _LEAST))
+        brier, log_loss = (1 - given) ** 2, -np.log(np.maximum(given, _MIN))
     weights = bootstrap_weights(len(right), _DRAWS, seed)
     return Calibration(
         n=len(right),
@@ -88,7 +88,7 @@ def _of_labels(answers: Answers, gold: Sequence[Gold]) -> tuple[Array, Array]:
     known = places >= 0
     given = np.where(known, table[np.arange(len(table)), np.maximum(places, 0)], 0.0)
     brier = (table**2).sum(axis=1) - 2 * given + 1
-    return np.asarray(brier), np.asarray(-np.log(np.maximum(given, _LEAST)))
+    return np.asarray(brier), np.asarray(-np.log(np.maximum(given, _MIN)))
 
 
 def _mean(values: Array, weights: npt.NDArray[np.uint8], unit: str) -> Measured:
@@ -111,7 +111,7 @@ def _ece_measured(confidence: Array, right: Array, weights: npt.NDArray[np.uint8
 
 
 def _bin(confidence: Array, right: Array, low: float, high: float) -> ConfidenceBin:
-    """Answers whose confidence lies in [low, high), the upper end included where it is 1."""
+    """Answers whose confidence is in [low, high), the upper end included where it is 1."""
     inside = (confidence >= low) & ((confidence < high) | (high >= 1))
     n, hits = int(inside.sum()), float(right[inside].sum())
     share = Measured(hits / n, *wilson(hits, n), n, "share") if n else None

@@ -118,7 +118,7 @@ def entity_rows(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]
 
 
 def by_sentence(part: Part, answers: Answers) -> tuple[Part, Answers]:
-    """Items of several sentences taken apart, each sentence with the number and the score of its item."""
+    """Items of several sentences split into sentences, each with the number and the score of its item."""
     if not any(SENTENCE_END in item for item in part.texts if not isinstance(item, str)):
         return part, answers
     texts, gold, given, places = list[Text](), list[Gold](), list[Answer](), list[int]()

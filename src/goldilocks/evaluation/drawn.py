@@ -22,7 +22,7 @@ def drawn_scores(
         metric: What scores them.
         gold: The right answers.
         samples: One answer to every item each, ``(n_samples, n_items)``.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
     """
     every = [tuple(map(str, sample)) for sample in zip(*samples, strict=True)]
     wanted = sorted({k for k in KS if k < len(samples)} | {len(samples)})

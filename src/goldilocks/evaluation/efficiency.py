@@ -19,7 +19,7 @@ from goldilocks.support.machine.hardware import peak_memory_bytes
 from goldilocks.support.scoring.statistics import student_quantile
 
 WARM_UP = 5
-MOST_SINGLE = 100
+MAX_SINGLE = 100
 SINGLE_SECONDS = 3.0
 BATCH = 32
 BATCH_SECONDS = 2.0
@@ -37,8 +37,8 @@ class Timing:
     """At most about so long on batches; 0: none, and texts per second is that of single texts."""
     warm_up: int = WARM_UP
     """Untimed texts at the beginning."""
-    most_single: int = MOST_SINGLE
-    """Most single texts that are timed."""
+    max_single: int = MAX_SINGLE
+    """Maximum number of single texts that are timed."""
 
 
 Times = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -56,7 +56,7 @@ def footprint(
 ) -> Footprint:
     """Measure a loaded model.
 
-    One text at a time after some untimed ones (up to ``timing.most_single`` texts or ``timing.single_seconds``), then
+    One text at a time after some untimed ones (up to ``timing.max_single`` texts or ``timing.single_seconds``), then
     batches of 32 (up to ``timing.batch_seconds``; at least one of each, without batches where that is 0), then as many
     single texts again as a third of the time allows: where these two measurements disagree, something else used the
     machine. ``texts`` are used in their order, and again from the start where there are too few: pass real ones, since
@@ -84,7 +84,7 @@ def footprint(
         warmed += 1
         if time.perf_counter() - started > timing.single_seconds / 3:
             break
-    single = np.array(list(_timed(predict, endless, 1, timing.single_seconds, timing.most_single, rest))) * 1000
+    single = np.array(list(_timed(predict, endless, 1, timing.single_seconds, timing.max_single, rest))) * 1000
     before = meter.read() if meter else ()
     batches = list(_timed(predict, endless, BATCH, timing.batch_seconds)) if timing.batch_seconds else []
     joules = meter.since(before) if meter and batches else None
@@ -145,14 +145,14 @@ def _timed(
     texts: Iterator[Text],
     rows: int,
     seconds: float,
-    most: int | None = None,
+    limit: int | None = None,
     rest: Callable[[], None] | None = None,
 ) -> Iterator[float]:
     """Seconds of each call, until the time is up or ``most`` calls are made."""
     end = time.perf_counter() + seconds
     for number in itertools.count():
         batch = list(itertools.islice(texts, rows))
-        if number and (time.perf_counter() >= end or number == most):
+        if number and (time.perf_counter() >= end or number == limit):
             return
         if rest:
             rest()

@@ -10,8 +10,8 @@
 | other | a hundredth of the metric's range that is missing | ``point_cost`` |
 
 A loss is in units of ``Objective.unit_cost``: the mean number of errors of a request (of several entities it may exceed
-1), with a matrix the mean cost over the dearest kind of error. The displayed metric has no part in it, except where
-there are no errors to count.
+1), with a matrix the mean cost over that of the most expensive kind of error. The displayed metric has no part in it,
+except where there are no errors to count.
 
 *Review.* With ``review_cost`` an unsure answer goes to a person. The threshold of certainty is the one with the lowest
 mean cost; the loss is cross-fitted: items are priced under the threshold that the other folds choose.
@@ -53,7 +53,7 @@ class LossRule:
     labels: tuple[str, ...] = ()
     answer_rule: AnswerRule = field(default_factory=AnswerRule)
     """With the matrix, without a threshold of review: that is each candidate's own."""
-    most: float = 1.0
+    max_loss: float = 1.0
     """Largest loss that a request can have; infinite where it can have any number of errors."""
     review: float | None = None
     """Cost of a review in units of loss; ``None``: no review."""
@@ -63,7 +63,7 @@ class LossRule:
         return by_rule(answers, self.answer_rule)
 
     def item_losses(self, gold: Sequence[Gold], predicted: Sequence[Answer]) -> npt.NDArray[np.float64]:
-        """Loss of each item, ``(n_items,)``; of a metric that is no mean of items, the metric on each item alone."""
+        """Loss of each item, ``(n_items,)``; of a metric that is not a mean of items, the metric on each item alone."""
         if self.count is not None:
             return self.count(gold, predicted)
         return loss_of(self.metric, item_values(self.metric, gold, predicted))
@@ -79,7 +79,7 @@ class LossRule:
         """The same losses with unsure answers reviewed.
 
         Args:
-            losses: Of the items, ``(n_items,)``.
+            losses: Losses of the items, ``(n_items,)``.
             sure: See ``answers.certainty``, ``(n_items,)``.
         """
         losses = np.asarray(losses, dtype=np.float64)
@@ -102,7 +102,7 @@ class Reviewed:
     """What review makes of a candidate's losses."""
 
     losses: npt.NDArray[np.float64]
-    """Of each item, cross-fitted."""
+    """Loss of each item, cross-fitted."""
     below: float | None
     """Certainty below which an answer goes to a person; ``None``: none does."""
     share: float
@@ -150,8 +150,8 @@ def loss_rule(objective: Objective, task: Task, goal: Goal, metric: Metric, gold
         )
     review = objective.review_cost
     in_units = review / objective.unit_cost if review is not None and objective.unit_cost > 0 else None
-    most = np.inf if goal.output is Output.TAGS else 1.0
-    rule = LossRule(what, count, metric, goal.labels, most=most, review=in_units)
+    max_loss = np.inf if goal.output is Output.TAGS else 1.0
+    rule = LossRule(what, count, metric, goal.labels, max_loss=max_loss, review=in_units)
     return _with_matrix(rule, objective, goal) if objective.error_costs else rule
 
 
@@ -188,7 +188,9 @@ def _with_matrix(rule: LossRule, objective: Objective, goal: Goal) -> LossRule:
 
 
 def _priced(costs: Sequence[Sequence[float]], labels: Sequence[str], unit: float) -> Counter:
-    """Cost of each item over the dearest error; an item without an answer costs the dearest of its label."""
+    """Cost of each item over the most expensive error; an item without an answer costs the most expensive of its
+    label.
+    """
     table = np.asarray(costs, dtype=np.float64) / (unit or 1.0)
     table = np.concatenate([table, table.max(axis=1, keepdims=True)], axis=1)
     place = {label: i for i, label in enumerate(labels)}
@@ -213,7 +215,7 @@ def _error_of(task: Task, goal: Goal, gold: Sequence[Gold]) -> tuple[str, Counte
         case Output.TAGS:
             return "a missed or spurious entity", _entity_errors
         case Output.SPAN:
-            return "an answer that is no exact match", _inexact
+            return "an answer that is not an exact match", _inexact
         case Output.SCORE if len(gold) and isinstance(gold[0], tuple):
             return "a wrong first item", _wrong_first
         case _:

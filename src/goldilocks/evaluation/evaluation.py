@@ -21,14 +21,14 @@ _ERRORS_SHOWN = 25
 
 @dataclass(frozen=True, slots=True)
 class ErrorAnalysis:
-    """What slices and passages of wrong answers are made from, beside the answers."""
+    """What slices and passages of wrong answers are made from, in addition to the answers."""
 
     language_of: Callable[[str], str]
     """Text -> BCP 47 tag, for the slices."""
     roles: Sequence[str] = ()
     """``Task.READS``, for the passages."""
     token_likelihoods: TokenLikelihoods | None = None
-    """Of the model, where it has them (``protocols.SupportsTokenLikelihoods``)."""
+    """Token log-likelihoods of the model, where it has them (``protocols.SupportsTokenLikelihoods``)."""
 
 
 def evaluate(
@@ -50,7 +50,7 @@ def evaluate(
         metrics: File names in metrics/; the first decides, the others are reported too.
         source: What the part is called in tables, and the fingerprint of the data it belongs to.
         analysis: For slices and passages.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     Raises:
         InputError: there are no rows, or not one answer for each.

@@ -121,7 +121,7 @@ def forgetting_of(metric: Metric, part: str, domains: Sequence[DomainAnswers], *
         metric: What is measured.
         part: ``validation`` or ``test``.
         domains: At least one, each with rows.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     Raises:
         InputError: a data set has no rows, or not one answer for each.

@@ -33,7 +33,7 @@ TokenLikelihoods = Callable[[Text], Sequence[tuple[str, float]]]
 
 @dataclass(frozen=True, slots=True)
 class ErrorContext:
-    """What is known of a task and its model beside the answers."""
+    """What is known about a task and its model, in addition to the answers."""
 
     goal: Goal
     metric: Metric

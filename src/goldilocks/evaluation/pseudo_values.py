@@ -17,7 +17,7 @@ from goldilocks.protocols import Floats, Metric
 from goldilocks.records import Answer, Gold
 from goldilocks.support.scoring.statistics import jackknife_weights, weighted_sums
 
-MOST_CELLS = 5_000_000
+MAX_CELLS = 5_000_000
 """Items times columns of a metric's table; beyond it, groups of items take the place of items."""
 
 
@@ -29,8 +29,8 @@ def pseudo_values(
     Args:
         metric: What is measured.
         gold: The right answers.
-        answers: Of each candidate, one to each item.
-        seed: Of the groups, where there are any; they are the same for all candidates.
+        answers: Answers of each candidate, one to each item.
+        seed: Seed of the groups, where there are any; they are the same for all candidates.
 
     Returns:
         Shape ``(n_items, n_candidates)``, in the unit of the metric. Where the metric needs a wide table (a column for
@@ -50,7 +50,7 @@ def pseudo_values(
 def _of_items(metric: Metric, gold: Sequence[Gold], predicted: Sequence[Answer]) -> npt.NDArray[np.float64] | None:
     table = metric.items(gold, predicted)
     n = len(gold)
-    if n > 1 and n * table.shape[1] > MOST_CELLS:
+    if n > 1 and n * table.shape[1] > MAX_CELLS:
         return None
     dense = np.asarray(table if isinstance(table, np.ndarray) else table.toarray(), dtype=np.float64)
     whole = dense.sum(axis=0, keepdims=True)

@@ -49,7 +49,7 @@ def measured(
     """The metric with its interval over the choice of items (not of the training run).
 
     Where every item is right or wrong it is Wilson's. Else it is the percentile interval of the bootstrap, widened as
-    Student's distribution is wider than the normal one, unless the draws lie beside the value: some metrics (how many
+    Student's distribution is wider than the normal one, unless the draws are off the value: some metrics (how many
     different words there are) change when items occur twice, as they do in a draw. Then it is the interval of the
     jackknife, which leaves items out. It stays within the metric's range, and it has a width even where no item differs
     from another: that of Wilson's interval, the widest that a mean of values within the range can have.
@@ -102,19 +102,19 @@ def draws(metric: Metric, gold: Sequence[Gold], predicted: Sequence[Answer], wei
 
 
 def centred(drawn: Floats, value: float) -> Floats:
-    """Draws about the value of all items, for comparisons: moved there where they lie beside it (see ``measured``)."""
+    """Draws about the value of all items, for comparisons: moved there where they are off it (see ``measured``)."""
     return drawn - _bias(drawn, value)
 
 
 def _bias(drawn: Floats, value: float) -> float:
-    """How far the draws lie from the value on average; 0 where that can be ignored."""
+    """How far the draws are from the value on average; 0 where that can be ignored."""
     bias = float(np.mean(drawn, dtype=np.float64)) - value
     rounding = 1e-6 * max(1.0, abs(value))  # sums are in float32
     return bias if abs(bias) > BIAS_SHARE * float(np.std(drawn)) + rounding else 0.0
 
 
 def item_values(metric: Metric, gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
-    """The metric on each item by itself, ``(n_items,)``."""
+    """The metric on each item alone, ``(n_items,)``."""
     items = metric.items(gold, predicted)
     return metric.total(np.asarray(items if isinstance(items, np.ndarray) else items.toarray(), dtype=np.float64))
 

@@ -36,7 +36,7 @@ def slices(
         predicted: The model's answers.
         metric: What is measured.
         language_of: Text -> BCP 47 tag.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
         length_parts: Into how many parts the lengths are cut.
 
     Raises:

@@ -35,7 +35,7 @@ _BY_OUTPUT: Mapping[Output, tuple[str, ...]] = {
     Output.TEXT: (CONSTANT, COPY, NEAREST),
     Output.LIKELIHOOD: (),
 }
-_MOST_ROWS, _MOST_UNITS, _MOST_VALUES = 20_000, 400, 500
+_MAX_ROWS, _MAX_UNITS, _MAX_VALUES = 20_000, 400, 500
 """Training rows and units of a text that overlap is looked for in; different training answers that are drawn from."""
 
 
@@ -77,7 +77,7 @@ def trivial_answers(task: Task, dataset: Dataset) -> BaselineAnswers:
         notes[NEAREST] = "the answer of the most similar training row"
     if dataset.output is not Output.LABEL:
         return BaselineAnswers(answers, notes=notes)
-    counts = Counter(answer_in(gold, dataset.output) for gold in train.gold).most_common(_MOST_VALUES)
+    counts = Counter(answer_in(gold, dataset.output) for gold in train.gold).most_common(_MAX_VALUES)
     total = sum(count for _, count in counts)
     return BaselineAnswers(
         answers,
@@ -89,7 +89,7 @@ def trivial_answers(task: Task, dataset: Dataset) -> BaselineAnswers:
 
 
 def answer_in(gold: Gold, output: Output) -> Answer:
-    """The answer that a right answer stands for; the first of several references."""
+    """The answer for a gold answer; the first of several references."""
     if output is Output.SPAN:
         spans = cast(tuple[tuple[int, str], ...], gold)
         return spans[0][1] if spans else ""
@@ -102,7 +102,7 @@ def random_losses(by_value: npt.NDArray[np.float64], shares: Sequence[float], *,
     Args:
         by_value: Loss of each item where the answer is each value, ``(n_items, n_values)``.
         shares: Probability of each value.
-        seed: Of the draws.
+        seed: Seed of the draws.
     """
     n_items = len(by_value)
     total = np.zeros(n_items)
@@ -143,7 +143,7 @@ def _nearest(known: Sequence[str], asked: Sequence[str]) -> list[int]:
     """Position in ``known`` of the text that each of ``asked`` overlaps most with; the first of equals."""
     from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
-    step = max(1, -(-len(known) // _MOST_ROWS))
+    step = max(1, -(-len(known) // _MAX_ROWS))
     places = list(range(0, len(known), step))
     hashed = HashingVectorizer(analyzer=_grams, n_features=2**18, alternate_sign=False, norm=None)
     weights = TfidfTransformer(sublinear_tf=True)
@@ -156,5 +156,5 @@ def _nearest(known: Sequence[str], asked: Sequence[str]) -> list[int]:
 
 
 def _grams(text: str) -> list[str]:
-    words = units(text.lower())[:_MOST_UNITS]
+    words = units(text.lower())[:_MAX_UNITS]
     return [*words, *(f"{first} {second}" for first, second in pairwise(words))]

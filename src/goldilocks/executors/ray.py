@@ -59,7 +59,7 @@ class RayWorkers:
     in_process = False
 
     def __init__(self, ray: Any, options: ExecutorOptions, head: tuple[str, int] | None) -> None:
-        """Of a cluster that this process has joined; ``head``: host and port that must go on answering."""
+        """Workers of a cluster that this process has joined; ``head``: host and port that must go on answering."""
         self._ray, self._options, self._head = ray, options, head
         self._perform: Callable[[Any, Any], Any] | None = None
         self._data: Any = None
@@ -144,7 +144,7 @@ class RayWorkers:
         return self._nodes[1]
 
     def _check_head(self) -> None:
-        """See that the head node still answers.
+        """Check that the head node still answers.
 
         Raises:
             ProcessError: it has not for some seconds.

@@ -30,11 +30,11 @@ def unavailable() -> str | None:
 def incompatibility(model: Model) -> str | None:
     """See ``protocols.Exporter``."""
     if not hasattr(model, "module"):
-        return "it is no decoder"
+        return "it is not a decoder"
     from goldilocks.nets.export import gguf_file
     from goldilocks.nets.heads.decoder_classifier import DecoderClassifier
 
-    return gguf_file.incompatibility(model) if isinstance(model, DecoderClassifier) else "it is no decoder"
+    return gguf_file.incompatibility(model) if isinstance(model, DecoderClassifier) else "it is not a decoder"
 
 
 def export(model: Model, settings: ExportSettings, folder: Path) -> Exported:

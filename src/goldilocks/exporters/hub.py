@@ -20,7 +20,7 @@ def unavailable() -> str | None:
 def incompatibility(model: Model) -> str | None:
     """See ``protocols.Exporter``."""
     if not hasattr(model, "module"):
-        return "it is no neural network"
+        return "it is not a neural network"
     from goldilocks.nets.export import hub_causal_lm, hub_encoder
     from goldilocks.nets.heads.decoder_classifier import DecoderClassifier
     from goldilocks.nets.network import Network

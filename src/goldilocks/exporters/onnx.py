@@ -19,7 +19,7 @@ def unavailable() -> str | None:
 def incompatibility(model: Model) -> str | None:
     """See ``protocols.Exporter``."""
     if not hasattr(model, "module"):
-        return "it is no neural network and has no ONNX form"
+        return "it is not a neural network and has no ONNX form"
     from goldilocks.nets.export.onnx_graph import not_exportable
     from goldilocks.nets.network import Network
 

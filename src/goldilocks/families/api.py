@@ -74,9 +74,9 @@ _FEWEST = 5
 """Items of which nothing is concluded yet."""
 _NEXT_ITEM = re.compile(r"\n\s*(?:Text(?: 1)?:|文本1?：)")
 """Stop sequence: base language models without chat training continue with another item."""
-MOST_QUESTIONS = 400
+MAX_QUESTIONS = 400
 """Questions of one request to a decision endpoint."""
-_MOST_SCHEMA_LABELS = 500
+_MAX_SCHEMA_LABELS = 500
 """Labels up to which a JSON schema lists them all (OpenAI's limit)."""
 
 
@@ -146,7 +146,7 @@ class _Reply:
 
     text: str = ""
     problem: str = ""
-    """Why it is no answer; empty where it is one."""
+    """Why it is not an answer; empty where it is one."""
     truncated: bool = False
     empty: bool = False
     refused: bool = False
@@ -206,30 +206,32 @@ class RemoteModel:
         """
         from goldilocks.nets.generation import demonstrations
 
-        how, self.selector = self.demonstrations, None
-        self.prompt = replace(self.prompt, examples_first=how.position == "start")
-        if "search" in (how.order, how.position) or how.calibration == "contextual":
+        settings, self.selector = self.demonstrations, None
+        self.prompt = replace(self.prompt, examples_first=settings.position == "start")
+        if "search" in (settings.order, settings.position) or settings.calibration == "contextual":
             raise InputError(
                 "in_context: order: search, position: search and calibration: contextual need probabilities, which an "
                 "endpoint does not give; leave them out, or leave the endpoint out."
             )
-        if self.n_examples and demonstrations.per_item(how.strategy):
-            rows = demonstrations.pool_rows(how.strategy, len(texts), seed=seed)
-            if how.cached:
-                cached = demonstrations.fixed_rows("balanced", texts, gold, how.cached, seed=seed)
+        if self.n_examples and demonstrations.per_item(settings.strategy):
+            rows = demonstrations.pool_rows(settings.strategy, len(texts), seed=seed)
+            if settings.cached:
+                cached = demonstrations.fixed_rows("balanced", texts, gold, settings.cached, seed=seed)
                 examples = [(_cut(texts[row], EXAMPLE_CHARACTERS), gold[row]) for row in cached]
                 self.prompt = replace(self.prompt, examples=tuple(examples))
                 taken = {item for item, _ in examples}
                 rows = [row for row in rows if _cut(texts[row], EXAMPLE_CHARACTERS) not in taken]
             pool = [_cut(texts[row], EXAMPLE_CHARACTERS) for row in rows]
             answers = [gold[row] for row in rows]
-            self.selector = demonstrations.ExampleSelector(how, self.n_examples, pool, answers, seed=seed)
+            self.selector = demonstrations.ExampleSelector(settings, self.n_examples, pool, answers, seed=seed)
         elif self.n_examples:
-            rows = demonstrations.fixed_rows(how.strategy, texts, gold, self.n_examples, seed=seed)
-            examples = self._within(how.tokens, [(_cut(texts[row], EXAMPLE_CHARACTERS), gold[row]) for row in rows])
+            rows = demonstrations.fixed_rows(settings.strategy, texts, gold, self.n_examples, seed=seed)
+            examples = self._within(
+                settings.tokens, [(_cut(texts[row], EXAMPLE_CHARACTERS), gold[row]) for row in rows]
+            )
             self.prompt = replace(
                 self.prompt,
-                examples=tuple(demonstrations.arranged(examples, how, best_last=False, seed=seed)),
+                examples=tuple(demonstrations.arranged(examples, settings, best_last=False, seed=seed)),
             )
 
     def _prompt_for(self, item: Text) -> Prompt:
@@ -320,8 +322,8 @@ class RemoteModel:
             self.labels, several=goal.several, instructions=goal.instruction, descriptions=goal.descriptions
         )
         answers: list[Mapping[str, float]] = []
-        for begins in range(0, len(questions), MOST_QUESTIONS):
-            completion = self.client.send(DecisionRequest(text, questions[begins : begins + MOST_QUESTIONS], kind))
+        for begins in range(0, len(questions), MAX_QUESTIONS):
+            completion = self.client.send(DecisionRequest(text, questions[begins : begins + MAX_QUESTIONS], kind))
             if completion.refusal:
                 return _Reply(problem=completion.refusal, empty=True)
             answers += completion.probabilities
@@ -358,7 +360,7 @@ class RemoteModel:
 
     def _schema(self) -> dict[str, Any] | None:
         goal = self.prompt.goal
-        if goal.output is not Output.LABEL or not 0 < len(goal.labels) <= _MOST_SCHEMA_LABELS:
+        if goal.output is not Output.LABEL or not 0 < len(goal.labels) <= _MAX_SCHEMA_LABELS:
             return None
         return labels_schema(goal.labels, several=goal.several)
 

@@ -45,8 +45,8 @@ OUTPUTS = frozenset({Output.SCORE})
 SATURATION = 1.2
 LENGTH_SHARE = 0.75
 PENALTY = 1e-3
-"""Of the least squares, per row."""
-MOST_KEPT = 200_000
+"""Ridge penalty of the least squares, per row."""
+MAX_KEPT = 200_000
 """Texts whose counts are kept while a batch is answered."""
 
 
@@ -159,7 +159,7 @@ class WordOverlap:
             query = [(count * self._idf(word), word) for word, count in self._words(item[0]).items()]
             scores = []
             for candidate in item[1:]:
-                if candidate not in kept and len(kept) < MOST_KEPT:
+                if candidate not in kept and len(kept) < MAX_KEPT:
                     kept[candidate] = self._words(candidate)
                 scores.append(self._score(query, kept.get(candidate) or self._words(candidate)))
             values.append(tuple(scores))

@@ -1,4 +1,4 @@
-"""Cascades: a cheap candidate answers, and a dearer one where the first is unsure.
+"""Cascades: a cheap candidate answers, and a more expensive one where the first is unsure.
 
 Made after the race from candidates that have finished (``selection/combinations.py``), never trained.
 

@@ -1,6 +1,6 @@
 """TextCNN: convolutions over word vectors with max-over-time pooling (Kim 2014), trained from scratch.
 
-It detects phrases of up to five words wherever they stand. Word vectors are learnt from the training texts, so it needs
+It detects phrases of up to five words wherever they are. Word vectors are learnt from the training texts, so it needs
 some thousands of them. Texts in Chinese are split by character.
 
 Source: Kim 2014, "Convolutional Neural Networks for Sentence Classification" (CNN-rand). We use AdamW instead of
@@ -24,7 +24,7 @@ FILTERS = 128
 SPANS = (2, 3, 4, 5)
 MAX_WORDS = 512
 DROPOUT = 0.3
-"""Of the word vectors."""
+"""Dropout rate of the word embeddings."""
 HIDDEN_WORDS = 0.2
 """Word dropout: share of the words that are left out of a training text."""
 _TYPICAL_VOCABULARY = 8_000

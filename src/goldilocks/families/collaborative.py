@@ -50,12 +50,12 @@ NAMES = {
     "item_knn": "neighbours of the items in the query (shrunk cosine), popularity and words",
     "implicit_mf": f"{collaborative.FACTORS} factors of the items (implicit feedback), popularity and words",
 }
-MOST_ITEMS = 20_000
+MAX_ITEMS = 20_000
 """Items with a number: those most often relevant; the others are scored by their words."""
 HELD_OUT_SHARE = 0.2
 FEWEST_HELD_OUT = 10
 PENALTY = 1e-3
-"""Of the weights of the mixture."""
+"""L2 penalty on the weights of the mixture."""
 FEATURES = 3
 
 Floats = npt.NDArray[np.float64]
@@ -134,7 +134,7 @@ class Collaborative:
         self.popularity: Floats = np.zeros(0)
         """log(1 + times relevant) of each item."""
         self.weights: Floats = np.array([1.0, 1.0, 1.0])
-        """Of collaborative score, popularity and words."""
+        """Weights of collaborative score, popularity and words."""
         self.segmentation = SEGMENTATION
         """Version of the word segmentation (``support/text/units.py``)."""
         self.n_texts = 0
@@ -174,7 +174,7 @@ class Collaborative:
         relevant = Counter(
             candidate for item, right in zip(texts, gold, strict=True) for candidate in _liked(item, right)
         )
-        known = sorted(documents, key=lambda document: -relevant[document])[:MOST_ITEMS]
+        known = sorted(documents, key=lambda document: -relevant[document])[:MAX_ITEMS]
         self.index = ItemIndex(known)
         self.popularity = np.log1p(np.array([relevant[item] for item in known], dtype=np.float64))
         self._relate(self._histories(texts, gold), seed)

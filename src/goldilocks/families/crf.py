@@ -34,7 +34,7 @@ MODEL, LABELS = "model.crfsuite", "crf.json"
 SETTINGS = {"c1": 0.1, "c2": 0.01, "max_iterations": 80, "feature.possible_transitions": True}
 """L1, which keeps the file small, L2, and most passes; steps between tags that were never seen may be taken."""
 _FEATURES, _SECONDS = 1.4e-4, 1.4e-7
-"""Of the features of a word, and of one pass over a word with one tag, on one thread."""
+"""Seconds for the features of a word, and for one pass over a word with one tag, on one thread."""
 
 
 def models() -> tuple[ModelInfo, ...]:

@@ -1,6 +1,6 @@
 """Cross-encoders trained from scratch: a CNN or LSTM reads both texts of a pair, whose words attend to each other.
 
-The families ``cnn`` and ``recurrent`` encode the texts of a pair each by itself and compare two vectors; here words are
+The families ``cnn`` and ``recurrent`` encode the texts of a pair separately and compare two vectors; here words are
 compared with words, which shows a changed number or name in two otherwise equal sentences. For pairs only: among many
 candidates each pair would have to be read again (``recurrent`` and ``cnn`` encode a candidate once).
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 OUTPUTS = frozenset({Output.LABEL, Output.SCORE})
 
 WIDTH = 128
-"""Of word vectors, of the recurrent state per direction, and of the comparison."""
+"""Width of word embeddings, of the recurrent state per direction, and of the comparison."""
 FILTERS = 64
 SPANS = (1, 2, 3)
 MAX_WORDS = 256
-"""Of both texts together."""
+"""Maximum length of both texts together."""
 DROPOUT = 0.3
 HIDDEN_WORDS = 0.1
 """Word dropout: share of the words that are left out of a training text."""

@@ -137,8 +137,8 @@ def training_config(info: ModelInfo, work: Workload) -> TrainingConfig:
     ``benchmarks/recipe.py``. Fitting a head on the frozen encoder first did not help.
     """
     tags = work.output is Output.TAGS
-    steps, least = (2_000, 5.0) if tags else (300 + 6 * work.labels, 3.0)
-    epochs = min(20.0, max(least, steps * 32 / work.lessons))
+    steps, min_epochs = (2_000, 5.0) if tags else (300 + 6 * work.labels, 3.0)
+    epochs = min(20.0, max(min_epochs, steps * 32 / work.lessons))
     rate = min(2e-4, max(2e-5, 1e-4 * 384 / max(1, info.width)))
     ratio = 13.0 if work.output is Output.LABEL else 1.0
     return TrainingConfig(epochs, rate, head_learning_rate=1e-3, batch_rows=work.batch_rows, layer_ratio=ratio)
@@ -233,7 +233,7 @@ def _backbone(config: NetworkConfig) -> Backbone:
 
 
 def _readable(hub: Mapping[str, Any]) -> int:
-    """Most tokens that the checkpoint has positions for."""
+    """Maximum number of tokens that the checkpoint has positions for."""
     positions = int(hub.get("max_position_embeddings", 512))
     shifted = hub.get("model_type") in ("roberta", "xlm-roberta", "camembert")  # positions start after the padding's
     return max(1, positions - (int(hub.get("pad_token_id", 1)) + 1 if shifted else 0))

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.answers import Answers, of_values
-from goldilocks.classical.sentence_features import MOST_SENTENCES, centrality, sentences
+from goldilocks.classical.sentence_features import MAX_SENTENCES, centrality, sentences
 from goldilocks.errors import InputError
 from goldilocks.records import (
     Forecast,
@@ -140,7 +140,7 @@ class Picked:
         return of_values([picks[self.name](item) for item in texts])
 
     def _picked(self, item: Text, order: Callable[[Sequence[str]], Sequence[int]]) -> str:
-        candidates = sentences(as_text(item) if isinstance(item, str) else "\n".join(item))[:MOST_SENTENCES]
+        candidates = sentences(as_text(item) if isinstance(item, str) else "\n".join(item))[:MAX_SENTENCES]
         chosen: list[int] = []
         length = 0.0
         for place in order(candidates):

@@ -24,7 +24,7 @@ from goldilocks.classical import blended_linear, pair_crosses
 from goldilocks.classical.blended_linear import Features, Standardisation, Weights
 from goldilocks.classical.sentence_features import (
     DENSE,
-    MOST_SENTENCES,
+    MAX_SENTENCES,
     clauses,
     dense_features,
     reference_gains,
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 OUTPUTS = frozenset({Output.TEXT})
-MOST_ROWS = 4_000
+MAX_ROWS = 4_000
 """Training texts whose sentences are learnt from, evenly spread."""
 REPEATED = 0.7
 """Share of a sentence's words from which it repeats what is chosen already."""
-MOST_WORDS = 50_000
+MAX_WORDS = 50_000
 LONG_SENTENCES = 1.5
 """Mean length of sentences, relative to that of summaries, from which clauses are chosen in place of sentences."""
 
@@ -73,8 +73,8 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
 
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Sentences of each text, compared with each other and with the reference, and the solutions."""
-    rows = min(work.rows, MOST_ROWS)
-    sentences_each = max(1.0, min(MOST_SENTENCES, work.words / 15))
+    rows = min(work.rows, MAX_ROWS)
+    sentences_each = max(1.0, min(MAX_SENTENCES, work.words / 15))
     seconds = 0.3 + rows * (20e-6 * work.words + 40e-6 * sentences_each**2 + 200e-6 * sentences_each)
     return Forecast(seconds, 200e6 + rows * (200 * work.words + 2_000))
 
@@ -134,12 +134,12 @@ class SentenceRanker:
         """
         if not texts or len(texts) != len(gold):
             raise InputError(f"fit got {len(texts)} texts and {len(gold)} summaries; pass one for each.")
-        step = max(1, -(-len(texts) // MOST_ROWS))
+        step = max(1, -(-len(texts) // MAX_ROWS))
         sources = [_whole(item) for item in texts[::step]]
         summaries = [references(right)[0] for right in gold[::step]]
         counts = Counter(word for source in sources for word in set(units(source)))
         self.rarest = math.log(1 + len(sources))
-        kept = [(word, count) for word, count in counts.most_common(MOST_WORDS) if count > 1]
+        kept = [(word, count) for word, count in counts.most_common(MAX_WORDS) if count > 1]
         self.idf = {word: math.log((1 + len(sources)) / (1 + count)) for word, count in kept}
         self.between = "" if chinese(summaries) else " "
         self.lengths = _line([len(units(source)) for source in sources], [len(units(summary)) for summary in summaries])
@@ -158,21 +158,21 @@ class SentenceRanker:
         self.scale = Standardisation.of(raw)
         hashes = [pair_crosses.hashes_of(units(sentence)) for own, _, _ in rows for sentence in own]
         self.known = pair_crosses.known_features(hashes, min_rows=3)
-        features = Features(self.scale.apply(raw, most=5), pair_crosses.as_table(hashes, self.known))
+        features = Features(self.scale.apply(raw, limit=5), pair_crosses.as_table(hashes, self.known))
         # In units of their deviation, so that the strengths of the penalties mean the same for every task.
         goal = blended_linear.number_goal((gains - gains.mean()) / max(1e-9, float(gains.std())))
         self.weights = blended_linear.chosen(features, goal, seed=seed)
 
     def _split(self, text: str) -> list[str]:
-        return (clauses if self.clauses else sentences)(text)[:MOST_SENTENCES]
+        return (clauses if self.clauses else sentences)(text)[:MAX_SENTENCES]
 
     def _dense(self, parts: list[str], words: int) -> Floats:
         return dense_features(parts, self.idf, self.rarest, self._length(words))
 
     def _length(self, words: int) -> float:
-        """Expected words of the summary of a text with so many words."""
-        intercept, slope, least, most = self.lengths.tolist()
-        return float(np.clip(intercept + slope * words, least, most))
+        """Expected words of the summary of a text with this many words."""
+        intercept, slope, minimum, maximum = self.lengths.tolist()
+        return float(np.clip(intercept + slope * words, minimum, maximum))
 
     # -------------------------------------------------------------------------------------------------------- inference
 
@@ -186,7 +186,7 @@ class SentenceRanker:
             return ""
         words = len(units(text))
         table = pair_crosses.as_table(map(pair_crosses.hashes_of, map(units, parts)), self.known)
-        gains = self.weights.scores(Features(self.scale.apply(self._dense(parts, words), most=5), table))[:, 0]
+        gains = self.weights.scores(Features(self.scale.apply(self._dense(parts, words), limit=5), table))[:, 0]
         target = self._length(words)
         chosen: list[int] = []
         covered: set[str] = set()
@@ -235,5 +235,5 @@ def _line(source: Sequence[int], summary: Sequence[int]) -> Floats:
     words, wanted = np.array(source, dtype=np.float64), np.array(summary, dtype=np.float64)
     spread = float(words.var())
     slope = float(((words - words.mean()) * (wanted - wanted.mean())).mean()) / spread if spread else 0.0
-    least, most = np.quantile(wanted, [0.05, 0.95])
-    return np.array([wanted.mean() - slope * words.mean(), slope, max(1.0, least), max(1.0, most)])
+    minimum, maximum = np.quantile(wanted, [0.05, 0.95])
+    return np.array([wanted.mean() - slope * words.mean(), slope, max(1.0, minimum), max(1.0, maximum)])

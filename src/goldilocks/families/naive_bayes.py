@@ -5,7 +5,7 @@ score(label) = ln share of the label + Σ count(t) · ln ((N(label, t) + α) / (
 Naive Bayes is far too sure of itself, since n-grams that come together are counted as if each were news; the
 temperature that ``classical/ngram_linear.py`` fits on held-out texts takes that back.
 
-Complement naive Bayes was tried beside it on eight sets (intents, topics, sentiment, spam; English and Chinese), with
+Complement naive Bayes was compared with it on eight sets (intents, topics, sentiment, spam; English and Chinese), with
 counts, presence and tf-idf, α from 0.1 to 1. The best of its settings came out .001 (words) and .001 to .004
 (characters) higher in mean macro F1, which the best of many does by chance, and with 27 intents it lost 2 to 5 points.
 """
@@ -32,7 +32,7 @@ Exact = npt.NDArray[np.float64]
 OUTPUTS = frozenset({Output.LABEL})
 
 GRAMS = {"word12": Grams("word", 1, 2), "char24": Grams("char", 2, 4)}
-MOST_TERMS = 300_000
+MAX_TERMS = 300_000
 SMOOTHING = 0.1
 BASE_BYTES = 120e6
 BYTES_PER_UNIT = {"word12": 120.0, "char24": 80.0}
@@ -73,7 +73,7 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
     else:
         units = work.rows * work.characters
         seconds = 0.05 + 0.45e-6 * units * (1 + 0.04 * work.labels)
-    weights = 12 * MOST_TERMS * work.labels  # float64 counts and float32 weights, at the most
+    weights = 12 * MAX_TERMS * work.labels  # float64 counts and float32 weights, at the most
     return Forecast(seconds, BASE_BYTES + BYTES_PER_UNIT[info.name] * units + weights)
 
 
@@ -84,7 +84,7 @@ def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """An unfitted model."""
-    values = NgramConfig((GRAMS[info.name],), tfidf=False, most_terms=MOST_TERMS)
+    values = NgramConfig((GRAMS[info.name],), tfidf=False, most_terms=MAX_TERMS)
     return NgramLinear(goal.labels, values, solve, several=goal.several)
 
 
@@ -110,8 +110,8 @@ def solve(values: sp.csr_array, answers: Ints, n_labels: int, start: Solution | 
 
 
 def _log_shares(values: sp.csr_array, chosen: Ints) -> tuple[Exact, Exact]:
-    """Of the n-grams in each column's rows ``(n_terms, n_columns)``, and of these rows ``(n_columns,)``."""
+    """Log shares of n-grams in each column's rows, ``(n_terms, n_columns)``, and of the rows, ``(n_columns,)``."""
     counts = np.asarray(values.T @ chosen.astype(np.float32), dtype=np.float64) + SMOOTHING
     weights = np.log(counts / np.maximum(counts.sum(0), SMOOTHING))
-    # A label that the rows at hand do not hold keeps half a row, so that its score stays finite.
+    # A label that these rows do not have keeps half a row, so that its score stays finite.
     return weights, np.log(np.maximum(chosen.sum(0), 0.5) / len(chosen))

@@ -62,9 +62,9 @@ ORDERS = {"word": 5, "char": 8}
 SPELLING_ORDER = 6
 UNKNOWN = FIRST
 CODE_POINTS = 0x110000
-MOST_PIECES = 10_000_000
+MAX_PIECES = 10_000_000
 """Pieces of train that are counted; what comes after them is left out. Bounds the memory to about 1.5 GB."""
-MOST_GENERATED = 400
+MAX_GENERATED = 400
 """Pieces of an answer at most, and twice as many as answers of train have on average."""
 _BLOCK = 256
 """Texts whose likelihood is looked up at once."""
@@ -72,7 +72,7 @@ _OTHER_PIECES = r" ?[^\w\s]+| ?_+|\s+(?=\s)|\s"
 
 
 def models() -> tuple[ModelInfo, ...]:
-    """Of words and of characters."""
+    """Word and character models."""
     return tuple(
         ModelInfo(
             name=name,
@@ -96,7 +96,7 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
 
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Sorting n-grams: grows with words or characters."""
-    pieces = min(MOST_PIECES, work.rows * (work.words if info.name == "word" else work.characters))
+    pieces = min(MAX_PIECES, work.rows * (work.words if info.name == "word" else work.characters))
     return Forecast(
         seconds=0.1 + 1.2e-6 * ORDERS[info.name] * pieces, memory_bytes=5e7 + 30 * ORDERS[info.name] * pieces
     )
@@ -120,7 +120,7 @@ def restore(folder: Path) -> NgramModel:
     arrays = load_file(folder / "counts.safetensors")
     model = NgramModel(raw["unit"], Output(raw["output"]), generation_from(raw.get("generation", {})))
     model.segmentation = int(raw.get("segmentation", FIRST_SEGMENTATION))
-    model.seed, model.most = raw["seed"], raw["most"]
+    model.seed, model.max_tokens = raw["seed"], raw["most"]
     model.pieces, model.letters = Numbers(raw["pieces"]), Numbers(raw["letters"])
     model.grams = from_arrays(arrays, "grams", ORDERS[model.unit], model.pieces.size)
     model.spelling = from_arrays(arrays, "spelling", SPELLING_ORDER, model.letters.size)
@@ -155,7 +155,7 @@ class NgramModel:
         self.segmentation = SEGMENTATION
         """Version of the words (``support/text/units.py``); nothing is normalised, since pieces give back the text."""
         self.seed = 0
-        self.most = MOST_GENERATED
+        self.max_tokens = MAX_GENERATED
         self.pieces, self.letters = Numbers(()), Numbers(())
         self.grams: KneserNey = fitted([], order=ORDERS[unit], size=self.pieces.size)
         self.spelling: KneserNey = fitted([], order=SPELLING_ORDER, size=self.letters.size)
@@ -171,7 +171,7 @@ class NgramModel:
         self.seed = seed
         contexts = [self._before(item) for item in texts]
         answers = [self.cut(references(right)[0]) for right in gold]
-        every = _at_most([before + after for before, after in zip(contexts, answers, strict=True)], MOST_PIECES)
+        every = _at_most([before + after for before, after in zip(contexts, answers, strict=True)], MAX_PIECES)
         counts = Counter(piece for pieces in every for piece in pieces)
         once = [piece for piece, count in counts.items() if count == 1]
         self.pieces = Numbers(piece for piece, count in counts.items() if count > 1)
@@ -184,7 +184,7 @@ class NgramModel:
         self.letters = Numbers(letter for letter, count in seen.items() if count > 1)
         spelled = [self.letters.of(piece) for piece in once] if self.unit == "word" else []
         self.spelling = fitted(spelled, order=SPELLING_ORDER, size=self.letters.size)
-        self.most = min(MOST_GENERATED, 1 + 2 * sum(map(len, answers)) // len(answers))
+        self.max_tokens = min(MAX_GENERATED, 1 + 2 * sum(map(len, answers)) // len(answers))
 
     def cut(self, text: str) -> list[str]:
         """The pieces of a text; joined they are the text.
@@ -196,7 +196,7 @@ class NgramModel:
         return _piece(self.segmentation).findall(text) if self.unit == "word" else list(text)
 
     def _before(self, item: Text) -> list[str]:
-        """Pieces of what stands before the answer."""
+        """Pieces of what precedes the answer."""
         if self.output is Output.LIKELIHOOD:
             item = "" if isinstance(item, str) else "\n".join((*item[:-1], ""))
         return self.cut(item if isinstance(item, str) else "\n".join((*item, "")))
@@ -247,17 +247,17 @@ class NgramModel:
 
     def continued(self, item: Text, generation: Generation) -> str:
         """A sampled continuation of an item, to the end of the text or to ``most`` tokens; see ``generation``."""
-        how = Sampling(
-            **{"max_tokens": self.most, "temperature": 1.0, "seed": self.seed, **generation_to_plain(generation)}
+        sampling = Sampling(
+            **{"max_tokens": self.max_tokens, "temperature": 1.0, "seed": self.seed, **generation_to_plain(generation)}
         )
         joined = item if isinstance(item, str) else "\x1f".join(item)
         digest = hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        rng = np.random.default_rng([how.seed % 2**64, int.from_bytes(digest)])
+        rng = np.random.default_rng([sampling.seed % 2**64, int.from_bytes(digest)])
         before = self.pieces.of(self._before(item)[-self.grams.order :]).tolist()
         source = _NgramRow(self.grams, self.grams.after(self.grams.begin(), before))
-        sequences = [TokenSequence(0, how.max_tokens, rng)]
-        (sequence,) = generate_sequences(source, sequences, how, self._spelled_out, (END,))
-        return sequence.text(self._spelled_out, how.stops)
+        sequences = [TokenSequence(0, sampling.max_tokens, rng)]
+        (sequence,) = generate_sequences(source, sequences, sampling, self._spelled_out, (END,))
+        return sequence.text(self._spelled_out, sampling.stops)
 
     def _spelled_out(self, numbers: Sequence[int]) -> str:
         return "".join(self.pieces.known[number - UNKNOWN - 1] for number in numbers)
@@ -271,7 +271,7 @@ class NgramModel:
         from safetensors.numpy import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        raw: dict[str, Any] = {"unit": self.unit, "output": self.output, "seed": self.seed, "most": self.most}
+        raw: dict[str, Any] = {"unit": self.unit, "output": self.output, "seed": self.seed, "most": self.max_tokens}
         raw["generation"] = generation_to_plain(self.generation)
         raw["segmentation"] = self.segmentation
         raw |= {"pieces": self.pieces.known, "letters": self.letters.known}
@@ -314,7 +314,7 @@ def _piece(segmentation: int) -> re.Pattern[str]:
 
 
 def _at_most(texts: Sequence[list[str]], pieces: int) -> list[list[str]]:
-    """The first texts that hold so many pieces together."""
+    """The first texts that have this many pieces in total."""
     room, kept = pieces, []
     for text in texts:
         kept.append(text[:room])

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 OUTPUTS = frozenset({Output.SPAN})
 
-MOST_WORDS = 100_000
+MAX_WORDS = 100_000
 """Words whose weight is kept: the commonest, for the rest are as rare as can be."""
 _SENTENCE = re.compile(r"[^\s](?:[^.!?。！？；\n]|[.!?](?!\s|$))*[.!?。！？；]*")
 
@@ -94,11 +94,11 @@ class Overlap:
         """Version of the word segmentation (``support/text/units.py``)."""
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:  # noqa: ARG002
-        """Count in how many contexts each word stands."""
+        """Count in how many contexts each word occurs."""
         contexts = dict.fromkeys(_pair(text)[1] for text in texts)
         counts = Counter(word for context in contexts for word in set(self._words(context)))
         self.rarest = math.log(1 + len(contexts))
-        kept = sorted(counts.items(), key=lambda count: (-count[1], count[0]))[:MOST_WORDS]
+        kept = sorted(counts.items(), key=lambda count: (-count[1], count[0]))[:MAX_WORDS]
         self.weights = {word: math.log((1 + len(contexts)) / count) for word, count in kept if count > 1}
         self.least_share = 0.0
         if not all(gold):
@@ -119,12 +119,12 @@ class Overlap:
     def _best(self, question: frozenset[str], sentences: list[tuple[str, frozenset[str]]]) -> Found:
         weights = {word: self.weights.get(word, self.rarest) for word in sorted(question)}
         whole = sum(weights.values())
-        best, most = "", -1.0
+        best, best_share = "", -1.0
         for sentence, words in sentences:
             covered = sum(weight for word, weight in weights.items() if word in words)
-            if covered > most:
-                best, most = sentence, covered
-        return best, most / whole if whole else 0.0
+            if covered > best_share:
+                best, best_share = sentence, covered
+        return best, best_share / whole if whole else 0.0
 
     def _words(self, text: str) -> list[str]:
         return units.words(text, self.segmentation)

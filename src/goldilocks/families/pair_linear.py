@@ -153,7 +153,7 @@ class PairLinear:
         self.scale = Standardisation.of(raw)
         if self.name == "crossed":
             self.known = pair_crosses.known_features(hashes, min_rows=2 if len(hashes) >= FEW_ROWS else 1)
-        features = Features(self.scale.apply(raw, most=5), pair_crosses.as_table(hashes, self.known))
+        features = Features(self.scale.apply(raw, limit=5), pair_crosses.as_table(hashes, self.known))
         self.weights = blended_linear.chosen(features, self._goal(gold), seed=seed)
 
     def _goal(self, gold: Sequence[Gold]) -> blended_linear.Goal:
@@ -220,7 +220,7 @@ class PairLinear:
             return np.zeros((0, max(1, len(self.labels))))
         raw, hashes = self._compared(texts)
         # Row by row: a product of one row and one of many differ in their last bits.
-        dense = self.scale.apply(raw, most=5)
+        dense = self.scale.apply(raw, limit=5)
         sparse: sp.csr_array = pair_crosses.as_table(hashes, self.known)
         return np.vstack(
             [self.weights.scores(Features(dense[row : row + 1], sparse[row : row + 1])) for row in range(len(dense))]

@@ -30,21 +30,21 @@ WIDTH = 128
 STATE = 128
 MAX_WORDS = 256
 DROPOUT = 0.5
-"""Of the word vectors."""
+"""Dropout rate of the word embeddings."""
 HIDDEN_WORDS = 0.2
 """Word dropout: share of the words that are left out of a training text."""
 TEXT_WIDTH = 256
 """State of each direction of the encoder, and of the attention decoder (Luong et al. 2015), for ``text``."""
 TEXT_DROPOUT = 0.3
 PIECES = 8_000
-"""Most subwords for ``text``."""
+"""Maximum number of subwords for ``text``."""
 SPAN_STATE = 96
 """State of each direction of both layers for ``span``."""
 SPAN_DROPOUT = 0.3
 SPAN_WORDS = 384
 """Longest row of question and context; longer contexts are split into windows."""
 LM_WIDTH = 256
-"""Of word vectors and states of language models."""
+"""Width of word embeddings and states of language models."""
 LM_DROPOUT = 0.4
 LM_PIECES = (400, 8_000)
 """Fewest and most subwords of language models."""
@@ -144,7 +144,7 @@ def unsupported(info: ModelInfo, output: Output) -> str | None:
         other = f"an autoregressive language model only; use {CONTINUING[info.name]}"
         return None if output is Output.TEXT else other
     if output is Output.SPAN and info.name not in SPAN_CELLS:
-        return "does not see what comes behind a word, or forgets it; use bilstm or bigru"
+        return "does not see what follows a word, or forgets it; use bilstm or bigru"
     if output is not Output.LIKELIHOOD:
         return None
     if info.name.startswith("bi"):
@@ -159,8 +159,8 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     if work.output is Output.LIKELIHOOD or info.name in CONTINUING:
         return _lm_forecast(info, _with_answers(work), machine)
     if work.output is Output.TEXT:
-        most = POINTER_WORDS if info.name == POINTER else MAX_WORDS
-        return _text_forecast(work, training_config(info, work).epochs, machine, most)
+        max_words = POINTER_WORDS if info.name == POINTER else MAX_WORDS
+        return _text_forecast(work, training_config(info, work).epochs, machine, max_words)
     if work.output is Output.SPAN:
         return _span_forecast(info, work, machine)
     per_word = _SECONDS_PER_WORD.get(info.name.removeprefix("bi"), 14e-6) * (2 if info.name.startswith("bi") else 1)
@@ -196,11 +196,11 @@ def _lm_forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     return Forecast(seconds, 400e6 + 16.0 * weights + work.rows * (2 * work.characters + 200) + 4 * tokens)
 
 
-def _text_forecast(work: Workload, epochs: float, machine: Machine, most: int) -> Forecast:
+def _text_forecast(work: Workload, epochs: float, machine: Machine, max_words: int) -> Forecast:
     """A bidirectional encoder, and an attention decoder with an output layer over all subwords."""
     sides = 2 * 2 * 4 * TEXT_WIDTH**2, 4 * 3 * TEXT_WIDTH**2 + PIECES * TEXT_WIDTH
     lengths = (
-        min(work.characters, _TOKENS_PER_WORD * work.words, most),
+        min(work.characters, _TOKENS_PER_WORD * work.words, max_words),
         min(work.answer_characters, _TOKENS_PER_WORD * work.answer_words),
     )
     weights = sum(weights * (1 + tokens) for weights, tokens in zip(sides, lengths, strict=True))
@@ -212,8 +212,8 @@ def _text_forecast(work: Workload, epochs: float, machine: Machine, most: int) -
 
 def _pieces(characters: float) -> int:
     """Vocabulary of a language model: a subword for every 140 training characters."""
-    fewest, most = LM_PIECES
-    return round(min(most, max(fewest, characters / 140)))
+    fewest, limit = LM_PIECES
+    return round(min(limit, max(fewest, characters / 140)))
 
 
 def training_config(info: ModelInfo, work: Workload) -> TrainingConfig:
@@ -259,9 +259,9 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
     if goal.output is Output.TEXT and info.name not in CONTINUING:
         decoder = DecoderOptions(TEXT_WIDTH, options["cell"], TEXT_DROPOUT, copies=info.name == POINTER)
         options |= {"state": TEXT_WIDTH, "dropout": TEXT_DROPOUT, "hidden_words": 0.0}
-        most = POINTER_WORDS if info.name == POINTER else MAX_WORDS
+        max_words = POINTER_WORDS if info.name == POINTER else MAX_WORDS
         spec = BackboneSpec("recurrent", options, _backbone)
-        return seq2seq_network(spec, part, goal, max_tokens=most, vocabulary=PIECES, decoder=decoder, seed=seed)
+        return seq2seq_network(spec, part, goal, max_tokens=max_words, vocabulary=PIECES, decoder=decoder, seed=seed)
     if goal.output is Output.LIKELIHOOD or info.name in CONTINUING:
         options |= {"width": LM_WIDTH, "state": LM_WIDTH, "dropout": LM_DROPOUT, "hidden_words": 0.0}
         spec = BackboneSpec("recurrent", options, _backbone)

@@ -40,9 +40,9 @@ NAMES = {
     "bm25": "reply to the most similar training items by BM25",
     "latent": f"reply to the most similar training items by {reply_index.DIRECTIONS} latent semantic directions",
 }
-MOST_ITEMS = 50_000
+MAX_ITEMS = 50_000
 """Training items that are indexed: the first ones."""
-HELD_OUT_SHARE, MOST_HELD_OUT, FEWEST_HELD_OUT = 0.2, 150, 10
+HELD_OUT_SHARE, MAX_HELD_OUT, FEWEST_HELD_OUT = 0.2, 150, 10
 EARLIER = (0.0, 0.25, 1.0)
 """Weights of the earlier turns that are tried."""
 NEIGHBOURS = (1, 4, 12)
@@ -76,8 +76,8 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
 
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Counting words twice, and answers to the held-out items."""
-    rows = min(work.rows, MOST_ITEMS)
-    held_out = min(HELD_OUT_SHARE * rows, MOST_HELD_OUT)
+    rows = min(work.rows, MAX_ITEMS)
+    held_out = min(HELD_OUT_SHARE * rows, MAX_HELD_OUT)
     seconds = 0.3 + 6e-6 * rows * work.words + held_out * (5e-3 + 0.3e-6 * rows)
     if info.name == "latent":
         seconds += 1.0 + 40e-6 * rows * min(work.words, 100)
@@ -138,12 +138,12 @@ class Retrieval:
         """
         if not texts or len(texts) != len(gold):
             raise InputError(f"fit got {len(texts)} items and {len(gold)} replies; pass one for each of at least one.")
-        texts, replies = texts[:MOST_ITEMS], [references(right)[0] for right in gold[:MOST_ITEMS]]
+        texts, replies = texts[:MAX_ITEMS], [references(right)[0] for right in gold[:MAX_ITEMS]]
         self.earlier, self.neighbours = 0.0, 1
         cut = len(texts) - int(HELD_OUT_SHARE * len(texts))
         if len(texts) - cut >= FEWEST_HELD_OUT:
             self._index(texts[:cut], replies[:cut], seed)
-            held_out = slice(cut, None, max(1, -(-(len(texts) - cut) // MOST_HELD_OUT)))
+            held_out = slice(cut, None, max(1, -(-(len(texts) - cut) // MAX_HELD_OUT)))
             self.earlier, self.neighbours = self._chosen(texts[held_out], replies[held_out])
         self._index(texts, replies, seed)
 
@@ -188,13 +188,13 @@ class Retrieval:
         last, before = reply_index.counted(item, self.segmentation)
         return self.fields[0].scores(last), self.fields[1].scores(before)
 
-    def _ranked(self, scores: Floats, most: int) -> tuple[list[int], Floats]:
+    def _ranked(self, scores: Floats, limit: int) -> tuple[list[int], Floats]:
         """Places and scores of the best training items, best first; the first of equal ones."""
         rounded = scores.round(5)
-        most = min(most, len(rounded))
-        least = np.partition(rounded, -most)[-most]
-        places = np.flatnonzero(rounded >= least)
-        places = places[np.argsort(-rounded[places], kind="stable")][:most]
+        limit = min(limit, len(rounded))
+        minimum = np.partition(rounded, -limit)[-limit]
+        places = np.flatnonzero(rounded >= minimum)
+        places = places[np.argsort(-rounded[places], kind="stable")][:limit]
         return places.tolist(), rounded[places]
 
     def _agreed(self, places: Sequence[int], scores: Floats) -> str:

@@ -220,5 +220,5 @@ def _first(hub: Mapping[str, Any], *names: str) -> Any:
 
 
 def _readable(hub: Mapping[str, Any]) -> int:
-    """Most tokens that the checkpoint has positions for; T5 has relative ones, so any number."""
+    """Maximum number of tokens that the checkpoint has positions for; T5 has relative ones, so any number."""
     return int(hub.get("max_position_embeddings", MAX_TOKENS))

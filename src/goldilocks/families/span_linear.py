@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.float64]
 Span = tuple[int, int]
 
 OUTPUTS = frozenset({Output.SPAN})
-MOST_ROWS = 8_000
+MAX_ROWS = 8_000
 """Training questions of the ranker, evenly spread; more are only counted."""
 
 
@@ -58,7 +58,7 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
 
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Tokens and spans of each context, features of each candidate, and the solutions."""
-    rows = min(work.rows, MOST_ROWS)
+    rows = min(work.rows, MAX_ROWS)
     return Forecast(0.5 + 12e-3 * rows + 20e-6 * rows * work.words, 250e6 + 60e3 * rows + 400.0 * work.rows)
 
 
@@ -115,7 +115,7 @@ class SpanRanker:
         self.generator = SpanGenerator()
         self.generator.fit(pairs, spans)
         self.may_be_empty = not all(gold)
-        chosen = slice(0, None, max(1, -(-len(texts) // MOST_ROWS)))
+        chosen = slice(0, None, max(1, -(-len(texts) // MAX_ROWS)))
         lists = [self.generator.candidates(*pair) for pair in pairs[chosen]]
         rights = [
             self._relevance(own, context, span, bool(right))
@@ -150,9 +150,9 @@ class SpanRanker:
         """Dense features of the candidates; of "no answer" the most that any candidate has of each, without the 1."""
         if not self.may_be_empty:
             return own.dense
-        most = own.dense.max(0, initial=0.0)
-        most[0] = 0.0
-        return np.vstack([own.dense, most])
+        maximum = own.dense.max(0, initial=0.0)
+        maximum[0] = 0.0
+        return np.vstack([own.dense, maximum])
 
     def _hashes(self, own: Candidates) -> Iterator[npt.NDArray[np.uint64]]:
         for names in own.sparse:

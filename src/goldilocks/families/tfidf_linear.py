@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from goldilocks.classical.ngram_features import Grams
-from goldilocks.classical.ngram_linear import MOST_WEIGHTS, Array, NgramConfig, NgramLinear, Solution, restored
+from goldilocks.classical.ngram_linear import MAX_WEIGHTS, Array, NgramConfig, NgramLinear, Solution, restored
 from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ GRAMS = {
     "word": (Grams("word", 1, 2),),
     "word_char": (Grams("word", 1, 2), Grams("char", 2, 5)),
 }
-MOST_TERMS = 200_000
+MAX_TERMS = 200_000
 PENALTY = 1.0
 BASE_BYTES = 120e6
 BYTES_PER_WORD = 120.0
@@ -79,7 +79,7 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
     if info.name == "word_char":
         seconds += 0.9e-6 * characters * (1 + 0.03 * work.labels)
         memory += BYTES_PER_CHARACTER * characters
-    weights = 4 * 5 * min(MOST_TERMS * len(GRAMS[info.name]) * work.labels, MOST_WEIGHTS)  # five such arrays at once
+    weights = 4 * 5 * min(MAX_TERMS * len(GRAMS[info.name]) * work.labels, MAX_WEIGHTS)  # five such arrays at once
     return Forecast(seconds, memory + weights)
 
 
@@ -90,7 +90,7 @@ def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """An unfitted model."""
-    values = NgramConfig(GRAMS[info.name], tfidf=True, most_terms=MOST_TERMS)
+    values = NgramConfig(GRAMS[info.name], tfidf=True, most_terms=MAX_TERMS)
     return NgramLinear(goal.labels, values, solve, several=goal.several)
 
 

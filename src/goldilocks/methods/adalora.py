@@ -56,7 +56,7 @@ def incompatibility(info: ModelInfo) -> str | None:
 
 
 def effort(info: ModelInfo) -> float:  # noqa: ARG001
-    """As LoRA, with the importance of each weight beside the optimiser."""
+    """As LoRA, with the importance of each weight in addition to the optimiser state."""
     return 0.9
 
 

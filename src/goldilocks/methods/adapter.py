@@ -2,8 +2,8 @@
 
 They stay in the model, as the activation in their middle cannot be merged: inference takes a few percent longer.
 
-Source: Houlsby et al. 2019, "Parameter-Efficient Transfer Learning for NLP" (behind attention and MLP); Pfeiffer et al.
-2021, "AdapterFusion" (behind the MLP only). Ours come right behind the output layer, before the residual is added.
+Source: Houlsby et al. 2019, "Parameter-Efficient Transfer Learning for NLP" (after attention and MLP); Pfeiffer et al.
+2021, "AdapterFusion" (after the MLP only). Ours come right after the output layer, before the residual is added.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Options:
     width: int = 0
     """Width of the bottleneck; 0: an eighth of the hidden width, at least 8."""
     placement: Literal["houlsby", "pfeiffer"] = "pfeiffer"
-    """``houlsby``: behind attention and MLP of each block; ``pfeiffer``: behind the MLP only."""
+    """``houlsby``: after attention and MLP of each block; ``pfeiffer``: after the MLP only."""
 
 
 def incompatibility(info: ModelInfo) -> str | None:

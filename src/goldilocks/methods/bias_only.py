@@ -37,7 +37,7 @@ def effort(info: ModelInfo) -> float:  # noqa: ARG001
 def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
     """Freeze everything but the biases and the head."""
     network.module.requires_grad_(False)
-    head = set(network.groups().get("head", []))  # a pretrained decoder is no head
+    head = set(network.groups().get("head", []))  # a pretrained decoder is not a head
     for name, weight in network.module.named_parameters():
         # T5 has its only biases in a table: relative_attention_bias.weight.
         weight.requires_grad_(name in head or any("bias" in part for part in name.split(".")[-2:]))

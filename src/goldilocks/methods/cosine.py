@@ -3,7 +3,7 @@
 Encoders trained to compare texts rank pairs and candidates well without any training, so this is the candidate that
 tuning must beat. Scores of pairs are brought to the scale of the training rows by a line (least squares). For labels of
 pairs the cosine alone says too little (does the second follow from the first?): there it is one of the features of a
-logistic regression, beside |u - v| and u ∘ v; the encoder stays as it is.
+logistic regression, in addition to |u - v| and u ∘ v; the encoder is unchanged.
 
 Source: Reimers & Gurevych 2019, "Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks".
 """

@@ -1,4 +1,4 @@
-"""Distillation: a network is trained on the probabilities of a finished, better candidate beside the right labels.
+"""Distillation: a network is trained on the probabilities of a finished, better candidate besides the gold labels.
 
 The teacher is the finished candidate with the lowest validation loss that runs on this machine, of any family; it
 answers the training texts once. The race offers the method as soon as there is one.
@@ -53,7 +53,7 @@ def effort(info: ModelInfo) -> float:  # noqa: ARG001
 
 
 def learns_from(info: ModelInfo, teacher: Candidate) -> bool:
-    """See ``protocols.NeedsTeacher``: any model on this machine that is no student itself."""
+    """See ``protocols.NeedsTeacher``: any model on this machine that is not a student itself."""
     return not teacher.model.remote and teacher.method != "distil" and teacher.model.parameters >= info.parameters
 
 

@@ -1,4 +1,4 @@
-"""DoRA: LoRA for the direction of each matrix row, and a magnitude that is trained apart; merged after training.
+"""DoRA: LoRA for the direction of each matrix row, and a magnitude that is trained separately; merged after training.
 
 Source: Liu et al. 2024, "DoRA: Weight-Decomposed Low-Rank Adaptation".
 """

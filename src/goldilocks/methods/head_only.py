@@ -19,7 +19,7 @@ class Options:
     """How many heads are trained."""
 
     heads: int = 1
-    """Of token classifiers: heads trained side by side whose scores are averaged; each costs as much as one."""
+    """Heads of a token classifier, trained side by side; their scores are averaged. Each costs as much as one."""
 
 
 def incompatibility(info: ModelInfo) -> str | None:

@@ -1,6 +1,6 @@
 """IA3: keys, values and the MLP's inner activations are multiplied by trained vectors, which are merged afterwards.
 
-A few weights per layer (below 0.1 % of the model), beside the head. Where queries, keys and values are separate layers
+A few weights per layer (below 0.1 % of the model), besides the head. Where queries, keys and values are separate layers
 (models run by transformers), queries are multiplied too, which adds weights but hardly any functions.
 
 Source: Liu et al. 2022, "Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning".

@@ -29,7 +29,7 @@ class Options:
     """Their order; ``auto``: the best last where they are chosen for each item, otherwise as drawn. ``search`` compares
     orders on training rows (decoders only)."""
     position: Literal["after_instruction", "start", "search"] = "after_instruction"
-    """Where they stand: after the instruction, or before it at the start of the prompt; ``search`` as for the order."""
+    """Their position: after the instruction, or before it at the start of the prompt; ``search`` as for the order."""
     calibration: Literal["batch", "contextual", "none"] = "batch"
     """What is subtracted from the scores of labels: their mean over training texts (``batch``), or their scores for
     inputs without content (``contextual``; decoders only)."""

@@ -30,7 +30,7 @@ class Options:
     """How strongly weights are pulled back."""
 
     strength: float = 0.01
-    """Of the penalty: half of it times the squared distance of the backbone from its start; above 0."""
+    """Strength of the penalty, half of it times the squared distance of the backbone from its start; above 0."""
 
 
 def incompatibility(info: ModelInfo) -> str | None:

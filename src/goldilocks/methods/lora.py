@@ -1,4 +1,4 @@
-"""LoRA: low-rank adapters beside the frozen matrices are trained, with the head; after training they are merged.
+"""LoRA: low-rank adapters next to the frozen matrices are trained, with the head; after training they are merged.
 
 Source: Hu et al. 2021, "LoRA"; on all linear layers rather than two of them, as in Dettmers et al. 2023, "QLoRA".
 """

@@ -40,7 +40,7 @@ _BATCH = 8
 _PROMPT = "prompt"
 """Stands for the task's prompt among the patterns."""
 _TEMPERATURE = 2.0
-"""Of the ensemble's answers, as in the paper."""
+"""Temperature of the ensemble's answers, as in the paper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,14 @@ class Options:
     words: Mapping[str, str] = field(default_factory=dict)
     """Label -> words that stand for it, e.g. ``{"1": "great", "0": "terrible"}``; other labels stand for themselves."""
     patterns: tuple[str, ...] = ()
-    """What items stand in: ``prompt`` (the default: the task's prompt, of encoders ``{text} ({mask})``) or a text with
-    ``{text}`` (of several texts ``{text1}``, ``{text2}``) and ``{mask}`` where the label's words stand; without it they
-    stand at the end, and decoders take no other place. Several: an ensemble teaches the final model."""
+    """The pattern around items: ``prompt`` (the default: the task's prompt, for encoders ``{text} ({mask})``) or a text
+    with ``{text}`` (of several texts ``{text1}``, ``{text2}``) and ``{mask}`` at the place of the label's words.
+    Without ``{mask}`` they follow at the end, the only place for decoders. Several: an ensemble teaches the final
+    model."""
     seeds: int = 1
-    """Models that are trained for each pattern, with seeds of their own; the paper has 3."""
+    """Number of models trained per pattern, each with its own seed; 3 in the paper."""
     weights: Literal["equal", "accuracy"] = "equal"
-    """What a model of the ensemble counts by: ``equal``, or its ``accuracy`` on the training rows before training."""
+    """Weights of the ensemble's models: ``equal``, or their ``accuracy`` on the training rows before training."""
     calibrate: bool = True
     """Whether the mean score of each label over some training texts is subtracted before training."""
 

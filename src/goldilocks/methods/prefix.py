@@ -1,4 +1,4 @@
-"""Prefix tuning: keys and values that every layer attends to beside the text's own are trained, with the head.
+"""Prefix tuning: keys and values that every layer attends to besides the text's own are trained, with the head.
 
 They start as those of frequent tokens and stay in the model. Only for models that run on our own attention.
 

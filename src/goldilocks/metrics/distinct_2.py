@@ -1,7 +1,7 @@
 """Distinct-2: different pairs of neighbouring words / all such pairs, over all answers: low where replies are alike.
 
 Says nothing about whether an answer is right, and falls as more or longer answers are looked at: compare on the same
-items only. The interval is about as many answers drawn anew.
+items only. The interval is about as many resampled answers.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def total(sums: Floats) -> Floats:
     sums = np.asarray(sums, dtype=np.float64)
     width = sums.shape[1] // 3
     hits, n_predicted, n_gold = sums[:, :width], sums[:, width : 2 * width], sums[:, 2 * width :]
-    # 2*hits / (predicted + gold) is F1 without the 0/0 of precision and recall taken apart.
+    # 2*hits / (predicted + gold) is F1 without the 0/0 of precision and recall computed separately.
     occurs = n_predicted + n_gold > 0
     f1 = np.divide(2 * hits, n_predicted + n_gold, out=np.zeros_like(hits), where=occurs)
     return np.asarray(f1.sum(1) / np.maximum(occurs.sum(1), 1))

@@ -41,7 +41,7 @@ EXAMPLES = (
 )
 
 _verdicts: dict[Judged, bool] = {}
-_MOST_VERDICTS = 100_000
+_MAX_VERDICTS = 100_000
 
 
 def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
@@ -120,7 +120,7 @@ def estimate(samples: int, passed: int, k: int) -> float:
 
 
 def _verdicts_of(gold: Sequence[Gold], predicted: Sequence[Answer]) -> list[list[bool]]:
-    """Of each item, which of its samples pass."""
+    """Which samples of each item pass."""
     checks = [
         [_check(references(right), str(sample)) for sample in (given if isinstance(given, tuple) else (given,))]
         for right, given in zip(gold, predicted, strict=True)
@@ -152,7 +152,7 @@ def _tree(code: str) -> str | None:
 def _run_new(programs: Sequence[Judged]) -> None:
     """Run what was not run before: a score, its interval and its slices ask for the same programs again."""
     new = [program for program in dict.fromkeys(programs) if program not in _verdicts]
-    if len(_verdicts) + len(new) > _MOST_VERDICTS:
+    if len(_verdicts) + len(new) > _MAX_VERDICTS:
         _verdicts.clear()
         new = list(dict.fromkeys(programs))
     for program, outcome in zip(new, judge(new), strict=True):

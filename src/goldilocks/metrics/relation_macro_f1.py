@@ -1,7 +1,7 @@
 """Macro F1 over relations, direction counted, "Other" left out: the official score of SemEval-2010 Task 8.
 
 A label is a relation with its direction, ``Cause-Effect(e1,e2)``. The relation is what is averaged over: an answer with
-the right relation but the wrong direction counts as predicted and as gold, and is no hit. "Other" (or
+the right relation but the wrong direction counts as predicted and as gold, and is not a hit. "Other" (or
 ``no_relation``) has no F1 of its own, but what is wrongly taken for a relation, or missed, counts against that
 relation.
 """

@@ -121,7 +121,7 @@ def word_level_network(
         max_words: Items are truncated to this many words.
         interactions: Whether the backbone compares the two texts of a pair within one input (cross-encoder). Otherwise
             pairs and lists go to a bi-encoder.
-        seed: Of the weights.
+        seed: Seed of the weights.
     """
     tokenizer = learn_words([as_text(item) for item in part.texts], max_tokens=max_words)
     if interactions:
@@ -141,7 +141,7 @@ def span_network(spec: BackboneSpec, part: Part, goal: Goal, *, max_words: int, 
         part: The training rows.
         goal: A span.
         max_words: Words of a row; longer contexts are split into windows.
-        seed: Of the weights.
+        seed: Seed of the weights.
     """
     from goldilocks.nets.heads.span_extractor import SpanExtractorConfig
 
@@ -198,9 +198,9 @@ def seq2seq_network(
         part: The training rows.
         goal: A text.
         max_tokens: Sources and targets are truncated to this many tokens.
-        vocabulary: Most subwords.
+        vocabulary: Maximum number of subwords.
         decoder: Options of an ``AttentionDecoder``, where the backbone has no decoder of its own.
-        seed: Of the weights.
+        seed: Seed of the weights.
     """
     from goldilocks.nets.generation.beam_search import BeamSearch
     from goldilocks.nets.heads import seq2seq_generator
@@ -223,9 +223,9 @@ def language_model_network(
         spec: A unidirectional ``RnnBackbone``.
         part: The training rows.
         goal: A likelihood, or a text that continues the item.
-        vocabulary: Most subwords.
+        vocabulary: Maximum number of subwords.
         context_tokens: Last tokens of an item that a continuation is conditioned on.
-        seed: Of the weights.
+        seed: Seed of the weights.
     """
     from goldilocks.nets.heads import recurrent_lm
     from goldilocks.nets.tokenization import bpe

@@ -21,7 +21,7 @@ _WARM_UP = ((1, 8, 8), (1, 90, 90), (2, 8, 6), (2, 90, 80))
 
 
 BACKEND = "inductor"
-"""Of ``torch.compile``."""
+"""Backend of ``torch.compile``."""
 
 
 def not_compilable(model: Network) -> str | None:

@@ -33,7 +33,7 @@ from goldilocks.support.suggest import suggest
 NEAREST, CONFIDENCE = "nearest", "confidence"
 BASE, FILE, WEIGHTS, REFERENCES = "base", "domains.json", "part.safetensors", "references.safetensors"
 EMBEDDED = 1_024
-"""Most texts behind mean and covariance."""
+"""Maximum number of texts that mean and covariance are computed from."""
 _SHRINKAGE = 0.1
 """Share of the covariance that is replaced by a multiple of the identity: few texts leave it singular."""
 
@@ -42,7 +42,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Where the texts of a domain lie among the vectors of the frozen network."""
+    """Where the texts of a domain are among the vectors of the frozen network."""
 
     mean: Floats
     """``(width,)``"""
@@ -58,7 +58,7 @@ class Domain:
     network: Network
     """The frozen network itself, or one that shares its weights and has a part of its own."""
     fingerprints: tuple[str, ...] = ()
-    """Of the data that it learnt from."""
+    """Fingerprints of the data that it was trained on."""
     reference: Reference | None = None
     """``None``: not known, so that items are routed by confidence."""
 
@@ -296,7 +296,7 @@ def attached(base: Network, config: NetworkConfig, part: Mapping[str, Tensor]) -
 
     Args:
         base: The frozen network, which does not change.
-        config: Of the new network: further labels and additions behind those of ``base``.
+        config: Config of the new network: further labels and additions after those of ``base``.
         part: Its weights and buffers by name that ``base`` does not have, or has others for.
 
     Raises:

@@ -119,7 +119,7 @@ class Network:
     """Whether the head sees one vector per row (``pool``) instead of all hidden states."""
 
     def __init__(self, backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> None:
-        """Put the parts together; the head is initialised from torch's generator.
+        """Assemble the network; the head is initialised from torch's generator.
 
         Raises:
             InputError: the tokenizer knows more tokens than the backbone.
@@ -152,7 +152,7 @@ class Network:
         raise InputError(f"heads is {count}; only token classifiers take several heads, leave it out.")
 
     def extend_labels(self, labels: Sequence[str]) -> None:
-        """Give the head outputs for further labels, behind those it has, whose weights stay as they are.
+        """Give the head outputs for further labels, after those it has, whose weights do not change.
 
         Args:
             labels: All labels, those of the network first and in its order; torch's generator initialises the new ones.
@@ -361,7 +361,7 @@ class Network:
     # ---------------------------------------------------------------------------------------------------------- on disk
 
     def size_bytes(self) -> int:
-        """Bytes of weights as they lie in memory now."""
+        """Bytes of weights as they are in memory now."""
         return sum(weight.numel() * weight.element_size() for weight in own_weights(self.module).values())
 
     def save(self, folder: Path) -> None:
@@ -402,7 +402,7 @@ def _same_vocabulary(backbone: Backbone, tokenizer: Tokenizer) -> None:
 
 
 def own_weights(module: nn.Module) -> dict[str, Tensor]:
-    """Weights and buffers by name; tied ones stand under their first name only."""
+    """Weights and buffers by name; tied ones are listed under their first name only."""
     first: dict[int, tuple[str, Tensor]] = {}
     for name, weight in module.state_dict(keep_vars=True).items():
         first.setdefault(id(weight), (name, weight.detach()))

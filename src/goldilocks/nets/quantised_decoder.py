@@ -14,7 +14,7 @@ from goldilocks.nets.layers.quantised_linear import GROUP, QuantisedEmbedding, Q
 from goldilocks.nets.network import Network
 
 TABLE_BITS = 8
-"""Of word embeddings and LM head, at 4 bits too: errors there meet every token."""
+"""Bits of word embeddings and LM head, also in a 4-bit model: errors there affect every token."""
 
 
 def not_quantisable(model: object) -> str | None:
@@ -30,7 +30,7 @@ def not_quantisable(model: object) -> str | None:
     if model.config.additions:
         return f"its method added {model.config.additions[0].kind} to the layers"
     odd = [name for name, layer in _matrices(model.backbone) if layer.weight.shape[1] % GROUP]
-    return f"the rows of {odd[0]} are no multiple of {GROUP}" if odd else None
+    return f"the rows of {odd[0]} are not a multiple of {GROUP}" if odd else None
 
 
 def _matrices(backbone: LlamaBackbone) -> list[tuple[str, Any]]:
@@ -39,7 +39,7 @@ def _matrices(backbone: LlamaBackbone) -> list[tuple[str, Any]]:
 
 
 def quantise(model: Network, bits: int) -> None:
-    """Quantise a network that ``not_quantisable`` says nothing against, in place, for inference only."""
+    """Quantise a network for which ``not_quantisable`` returns ``None``, in place, for inference only."""
     backbone = model.backbone
     assert isinstance(backbone, LlamaBackbone)
     originals = dict(_matrices(backbone))

@@ -13,7 +13,7 @@ def choose(race: Race) -> tuple[str, int, str] | None:
     unfinished = [name for name in race.candidates if race.bought(name) <= last]
     if not unfinished:
         return None
-    least = min(map(race.parameters, unfinished))
-    smallest = [name for name in unfinished if race.parameters(name) == least]
+    minimum = min(map(race.parameters, unfinished))
+    smallest = [name for name in unfinished if race.parameters(name) == minimum]
     name = min(smallest, key=lambda candidate: (race.price(candidate, last), candidate))
-    return name, last, f"the smallest of what is left: {least:,} parameters"
+    return name, last, f"the smallest of what is left: {minimum:,} parameters"

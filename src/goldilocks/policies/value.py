@@ -10,10 +10,10 @@ A second seed of a finished candidate is a purchase like the others: its saving 
 expected to save by changing which candidate is the best (``Race.repeats``), its seconds are those of a whole run.
 
     plan = candidates in the order of their value per second, as many as fit    the greedy plan
-    the single run that saves most, where it saves more than that plan           it does not fit behind the cheap ones
+    the single run that saves most, where it saves more than that plan           it does not fit after the cheap ones
     nothing is worth prices.waiting_hour                                         stop
 
-Time for one full run of the best-forecast pretrained candidate is reserved: whatever else is bought must fit beside it.
+Time for one full run of the best-forecast pretrained candidate is reserved: whatever else is bought must fit besides.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SOURCE = (
     "the single best run: Khuller, Moss & Naor 1999, 'The budgeted maximum coverage problem'. Different here: a rung "
     "counts for a saving only together with the seconds of finishing."
 )
-_LEAST_SECONDS = 5.0
+_MIN_SECONDS = 5.0
 """A rung that is nearer than this is passed over: checkpoint and scoring would cost as much as it tells."""
 _REFERENCE_SHARE = 0.05
 """Most of the budget that a reference costs which is not expected to be the best."""
@@ -40,7 +40,7 @@ _SURELY = 0.95
 """Probability of ending in time that a first run must have, or that of the cheapest where that is lower: a race that
 finishes nothing has no answer."""
 _FREE_SECONDS = 1.0
-"""A candidate that takes less is always run: the time is negligible, and results are easier to trust beside simple
+"""A candidate that takes less is always run: the time is negligible, and results are easier to trust next to simple
 baselines."""
 
 
@@ -98,7 +98,7 @@ def _first(race: Race, offered: Purchases) -> tuple[str, int, str]:
     last = len(race.rungs) - 1
     seconds = offered.seconds[:, last]
     cheapest = int(np.argmin(seconds))
-    if seconds[cheapest] <= max(_REFERENCE_SHARE * race.seconds_left, _LEAST_SECONDS):
+    if seconds[cheapest] <= max(_REFERENCE_SHARE * race.seconds_left, _MIN_SECONDS):
         return offered.candidates[cheapest], last, "the cheapest candidate comes first, as a reference"
     in_time = ndtr(np.log(max(race.seconds_left, 1e-3) / np.maximum(offered.whole, 1e-3)) / offered.time_error)
     expected = np.array([race.forecast(name)[0] for name in offered.candidates])
@@ -116,7 +116,7 @@ class _Offers:
     to_finish: Floats
     """Predicted seconds to the end, ``(n,)``."""
     fits: npt.NDArray[np.bool_]
-    """Whether the run fits into the budget, beside the reserved run."""
+    """Whether the run fits into the budget in addition to the reserved run."""
     room: Floats
     """Seconds of the budget that each may take, ``(n,)``."""
     in_time: Floats
@@ -131,7 +131,7 @@ class _Offers:
 
     @classmethod
     def of(cls, race: Race, offered: Purchases) -> _Offers:
-        """Of a race in which something is finished."""
+        """The offers of a race in which at least one candidate has finished."""
         last = len(race.rungs) - 1
         to_finish = offered.seconds[:, last]
         whole = np.maximum(offered.whole, 1e-3)
@@ -143,7 +143,7 @@ class _Offers:
             room -= kept
             room[offered.candidates.index(reserved)] += kept
         expected = offered.seconds + offered.promising * (to_finish[:, None] - offered.seconds)
-        near = (offered.seconds < _LEAST_SECONDS) & (np.arange(last + 1) < last)
+        near = (offered.seconds < _MIN_SECONDS) & (np.arange(last + 1) < last)
         with np.errstate(divide="ignore", invalid="ignore"):
             rates = np.where(near, 0.0, offered.savings / np.maximum(expected, 1e-3))
         # What the budget cuts short saves nothing, so a saving counts as far as its run probably fits.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _CLIP = 1.0
 _POINTS = 20
 """Points of the loss curve."""
-_HELD_OUT_SHARE, _HELD_OUT_MOST = 0.02, 128
+_HELD_OUT_SHARE, _MAX_HELD_OUT = 0.02, 128
 _NO_EPOCH = 2**31
 """Epoch number for rows that are only scored."""
 
@@ -148,7 +148,7 @@ class Learner:
             "used": [slot.name for slot in self._optimizer.slots if float(slot.steps)],
         }
 
-    def put_back(self, state: Mapping[str, Tensor], place: Mapping[str, Any]) -> None:
+    def load_state(self, state: Mapping[str, Tensor], place: Mapping[str, Any]) -> None:
         """Resume from the ``state`` and ``place`` of a learner of the same run.
 
         Raises:
@@ -172,7 +172,7 @@ class Learner:
 
 def _apart(count: int, seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Held-out rows (none of fewer than 50) and training rows."""
-    aside = min(_HELD_OUT_MOST, int(_HELD_OUT_SHARE * count))
+    aside = min(_MAX_HELD_OUT, int(_HELD_OUT_SHARE * count))
     order = np.random.default_rng(seed).permutation(count)
     return np.sort(order[:aside]), np.sort(order[aside:])
 

@@ -1,6 +1,6 @@
 """Masked language modelling (Devlin et al. 2019): 15 % of the tokens of each row are targets.
 
-Of these, 80 % are replaced by the mask token, 10 % by a token drawn from the vocabulary, 10 % stay. They are drawn anew
+Of these, 80 % are replaced by the mask token, 10 % by a token drawn from the vocabulary, 10 % stay. They are redrawn
 in each epoch (Liu et al. 2019). Scores are computed for them alone, not for the other 85 %. Positions are counted from
 0 in each document, as when a text is read alone.
 """

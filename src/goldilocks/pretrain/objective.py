@@ -76,7 +76,7 @@ def attention(units: Tensor, dtype: torch.dtype, *, causal: bool = False) -> Ten
 
     Args:
         units: Unit of each token, ``(n_rows, length)``.
-        dtype: Of the attention scores.
+        dtype: Data type of the attention scores.
         causal: Whether later tokens are masked too.
     """
     hidden = units[:, :, None] != units[:, None, :]
@@ -138,9 +138,9 @@ def read_model(folder: Path, loader: Any, kinds: Sequence[str], *, dropout: floa
             f"{folder}: is a {raw.get('model_type')!r} model, which this objective cannot continue; it takes "
             f"{', '.join(kinds)}. Choose another checkpoint or another --objective."
         )
-    most = _max_positions(raw)
-    if most and length > most:
-        raise InputError(f"{folder}: takes {most} tokens, rows have {length}; choose a shorter --length.")
+    limit = _max_positions(raw)
+    if limit and length > limit:
+        raise InputError(f"{folder}: takes {limit} tokens, rows have {length}; choose a shorter --length.")
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         own = {name: getattr(config, name) for name in _DROPOUTS if hasattr(config, name)}
@@ -168,7 +168,7 @@ def read_model(folder: Path, loader: Any, kinds: Sequence[str], *, dropout: floa
 
 
 def _max_positions(config: Mapping[str, Any]) -> int:
-    """Most tokens of a sequence; 0: any number."""
+    """Maximum number of tokens of a sequence; 0: any number."""
     positions = int(config.get("max_position_embeddings") or config.get("n_positions") or 0)
     if config.get("model_type") in ("roberta", "xlm-roberta", "camembert"):  # the first positions are those of padding
         positions -= int(config.get("pad_token_id", 1)) + 1

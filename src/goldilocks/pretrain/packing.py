@@ -1,7 +1,7 @@
 """Sequence packing: documents are concatenated into full rows on disk; no padding, and no limit by memory.
 
 A document that reaches the end of a row continues in the next. The last row is filled from the start of the corpus.
-Flags that the ids do not show (document starts, word starts, special tokens) are a byte beside each token.
+Flags that the ids do not show (document starts, word starts, special tokens) are one more byte per token.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def pairs(
         sep: Token after each of its segments.
         ends: Tokens that end a sentence.
         length: Tokens of a row; longer documents give several pairs.
-        seed: Of the splits and exchanges.
+        seed: Seed of the splits and exchanges.
     """
     stops = np.fromiter(ends, dtype=np.int64)
     for number, group in enumerate(_groups(_pieces(documents, length - 3))):
@@ -78,10 +78,10 @@ def _groups(pieces: Iterable[tuple[int, Ids, Words]]) -> Iterator[list[tuple[int
         yield group
 
 
-def _pieces(documents: Iterable[tuple[Ids, Words]], most: int) -> Iterator[tuple[int, Ids, Words]]:
+def _pieces(documents: Iterable[tuple[Ids, Words]], limit: int) -> Iterator[tuple[int, Ids, Words]]:
     """Documents, longer ones in equal parts of at most ``most`` tokens; with the document's number."""
     for number, (ids, words) in enumerate(documents):
-        count = -(-len(ids) // most)
+        count = -(-len(ids) // limit)
         for ids_, words_ in zip(np.array_split(ids, count), np.array_split(words, count), strict=True):
             yield number, ids_, words_
 

@@ -61,7 +61,7 @@ class Pretrained:
     tokens_read: int
     """Over all steps."""
     seconds: float
-    """Of training, since the run was last resumed."""
+    """Seconds of training since the run was last resumed."""
     curve: tuple[Mapping[str, float], ...]
     """Mean training loss (nats per token asked for) up to each step named."""
     held_out_rows: int
@@ -220,12 +220,12 @@ def _vocabulary(settings: PretrainSettings, form: Form, texts: _Corpus, progress
 
 
 def _fits(vocabulary: Vocabulary, model: Any, settings: PretrainSettings) -> None:
-    table = model.get_input_embeddings().weight.shape[0]
-    most = max(vocabulary.tokenizer.get_vocab().values(), default=0)
-    if most >= table:
+    n_embeddings = model.get_input_embeddings().weight.shape[0]
+    largest_id = max(vocabulary.tokenizer.get_vocab().values(), default=0)
+    if largest_id >= n_embeddings:
         raise InputError(
-            f"{settings.start}: the tokenizer has a token numbered {most}, the model {table} rows; they are not of the "
-            "same model."
+            f"{settings.start}: the tokenizer has a token numbered {largest_id}, the model {n_embeddings} rows; they "
+            "are not of the same model."
         )
 
 
@@ -269,7 +269,7 @@ def _resume(learner: Learner, work: Path) -> float | None:
     if not (folder / "run.json").exists():
         return learner.score()
     facts, tensors = read_checkpoint(folder)
-    learner.put_back(tensors, facts["place"])
+    learner.load_state(tensors, facts["place"])
     before: float | None = facts["before"]
     return before
 

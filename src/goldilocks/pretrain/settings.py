@@ -48,7 +48,7 @@ class PretrainSettings:
     tokenizer: str | None = None
     """``wordpiece``, ``bpe`` or ``unigram``; a checkpoint keeps its own."""
     vocabulary: int = 8_000
-    """Most tokens of a new tokenizer."""
+    """Maximum number of tokens of a new tokenizer."""
     lowercase: bool | None = None
     """Whether a new tokenizer lowers the case; by default only ``wordpiece`` does."""
     next_sentence: bool = False
@@ -82,7 +82,7 @@ class PretrainSettings:
     """BCP 47 tags, for the model card."""
 
 
-_LEAST = {"vocabulary": 16, "length": 8, "batch_rows": 1, "epochs": 0, "steps": 0, "checkpoint_seconds": 0}
+_MIN = {"vocabulary": 16, "length": 8, "batch_rows": 1, "epochs": 0, "steps": 0, "checkpoint_seconds": 0}
 
 
 def check(settings: PretrainSettings) -> None:
@@ -96,10 +96,10 @@ def check(settings: PretrainSettings) -> None:
         given = getattr(settings, option)
         if given is not None and given not in known:
             raise InputError(f"{option} is {given!r}.{suggest(given, list(known))} There are: {', '.join(known)}.")
-    for option, least in _LEAST.items():
+    for option, minimum in _MIN.items():
         given = getattr(settings, option)
-        if given is not None and not given >= least:
-            raise InputError(f"{option.replace('_', ' ')} is {given}; it must be at least {least}.")
+        if given is not None and not given >= minimum:
+            raise InputError(f"{option.replace('_', ' ')} is {given}; it must be at least {minimum}.")
     for option in ("next_sentence", "whole_words"):
         if getattr(settings, option) and settings.objective != "mlm":
             raise InputError(f"{option.replace('_', ' ')} belongs to mlm; leave it out for {settings.objective}.")

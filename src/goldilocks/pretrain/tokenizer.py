@@ -1,4 +1,4 @@
-"""Subword tokenizers (WordPiece, BPE, unigram) for pretraining: trained on a corpus or taken from a checkpoint.
+"""Tokenizer training for pretraining: WordPiece, BPE and unigram, trained on a corpus or taken from a checkpoint.
 
 WordPiece with BERT's rules makes every Chinese character a token; BPE works on bytes, so that no character of any
 script is unknown; unigram works on characters and may give unknown tokens.
@@ -58,7 +58,7 @@ class Vocabulary:
         return self.id(role) if role in self.names else None
 
     def ordinary(self) -> npt.NDArray[np.int64]:
-        """Numbers of the tokens that stand for text, in ascending order."""
+        """Numbers of the tokens that represent text, in ascending order."""
         special = {number for number, token in self.tokenizer.get_added_tokens_decoder().items() if token.special}
         special |= {self.id(role) for role in self.names}
         return np.array(sorted(set(self.tokenizer.get_vocab().values()) - special), dtype=np.int64)
@@ -89,7 +89,7 @@ def learn(
         texts: Gives them from the beginning each time (``wordpiece`` asks twice); only counts of words are kept.
         kind: ``wordpiece``, ``bpe`` or ``unigram``.
         specials: Role -> token; they get the first ids.
-        vocabulary: Most tokens in all.
+        vocabulary: Maximum number of tokens in all.
         lowercase: Whether case is lost (with WordPiece accents are then lost too, as in BERT).
         template: Templates for one text and for two, e.g. ``("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")``.
         sentinels: How many ``<extra_id_…>`` to add, counted in ``vocabulary``.
@@ -99,9 +99,9 @@ def learn(
     """
     from tokenizers import processors
 
-    least = len(specials) + sentinels + (_BYTES if kind == "bpe" else 16)
-    if vocabulary < least:
-        raise InputError(f"a vocabulary of {vocabulary} is too small for {kind}; it needs at least {least} tokens.")
+    minimum = len(specials) + sentinels + (_BYTES if kind == "bpe" else 16)
+    if vocabulary < minimum:
+        raise InputError(f"a vocabulary of {vocabulary} is too small for {kind}; it needs at least {minimum} tokens.")
     try:
         tokenizer = _trained(texts, kind, specials, vocabulary - sentinels, lowercase)
     except (InputError, MissingError):

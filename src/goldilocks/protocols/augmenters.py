@@ -13,7 +13,7 @@ from goldilocks.records import Output
 
 
 class AugmentationResources(Protocol):
-    """What augmenters may use beside the texts. Folders are relative to the task file's."""
+    """What augmenters may use in addition to the texts. Folders are relative to the task file's."""
 
     def embed_words(self, words: Sequence[str]) -> npt.NDArray[np.float32] | None:
         """Vectors of words, ``(n_words, width)``, from a table of static embeddings; ``None``: none is installed."""

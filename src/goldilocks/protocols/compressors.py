@@ -21,7 +21,7 @@ class Distil(Protocol):
             student: A ``TrainableNetwork``; it is changed.
             teacher: A ``Model`` with the same labels.
             texts: What both answer.
-            config: Of the training.
+            config: Config of the training.
         """
 
 
@@ -47,7 +47,7 @@ class Calibration:
 
 @runtime_checkable
 class NeedsTexts(Protocol):
-    """A compressor (beside ``Compressor``) that is of no use without calibration texts."""
+    """A compressor (besides ``Compressor``) that is of no use without calibration texts."""
 
     @property
     def FEWEST_TEXTS(self) -> int:  # noqa: N802
@@ -56,7 +56,7 @@ class NeedsTexts(Protocol):
 
 @runtime_checkable
 class ChoosesStudents(Protocol):
-    """A compressor (beside ``Compressor``) whose student starts from a pretrained model; each is a trial of its own."""
+    """A compressor (besides ``Compressor``) whose student starts from a pretrained model; each is a separate trial."""
 
     def students(self, model: Model, pretrained: Sequence[PretrainedModel]) -> Sequence[PretrainedModel]:
         """Those that are worth a trial, largest first; none where the model has no smaller one."""
@@ -64,7 +64,7 @@ class ChoosesStudents(Protocol):
 
 @runtime_checkable
 class ChangesFamily(Protocol):
-    """A compressor (beside ``Compressor``) whose result is a model of another family."""
+    """A compressor (besides ``Compressor``) whose result is a model of another family."""
 
     @property
     def FAMILY(self) -> str:  # noqa: N802

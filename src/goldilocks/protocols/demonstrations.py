@@ -43,7 +43,7 @@ class Demonstrations(Protocol):
             pool_gold: Their right answers.
             query: The item to answer; ``None`` unless ``PER_ITEM``.
             count: Examples wanted.
-            vectors: Of the pool, ``(n_pool, width)``, float32, each of length 1, or 0 where a text has no known word.
-            query_vector: Of the query, ``(width,)``; zeros unless ``PER_ITEM``.
-            seed: Of what is drawn.
+            vectors: Vectors of the pool, ``(n_pool, width)``, of length 1 (0 where a text has no known word).
+            query_vector: Vector of the query, ``(width,)``; zeros unless ``PER_ITEM``.
+            seed: Seed of what is drawn.
         """

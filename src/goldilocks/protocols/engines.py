@@ -24,7 +24,7 @@ class Engine(Protocol):
 
 @runtime_checkable
 class ReadsFolders(Protocol):
-    """An engine (beside ``Engine``) that runs the folders of another one: an alternative that measuring decides on."""
+    """An engine (besides ``Engine``) that runs the folders of another one: an alternative that measuring decides on."""
 
     @property
     def READS(self) -> str:  # noqa: N802

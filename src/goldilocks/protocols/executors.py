@@ -13,7 +13,7 @@ class ExecutorOptions:
     """Where jobs run, as the user chose it."""
 
     address: str | None = None
-    """Of a cluster; ``None``: what the executor takes for this machine."""
+    """Address of a cluster; ``None``: the executor's default for this machine."""
     threads: int = 1
     """Compute threads, so processor cores, of one job."""
 

@@ -19,12 +19,12 @@ class Exporter(Protocol):
         """Why the model cannot be exported with the same answers, for the user; ``None``: it can."""
 
     def export(self, model: Model, settings: ExportSettings, folder: Path) -> Exported:
-        """Write a model that ``incompatibility`` says nothing against into the empty ``folder``."""
+        """Write a model for which ``incompatibility`` returns ``None`` into the empty ``folder``."""
 
 
 @runtime_checkable
 class HasPrecisions(Protocol):
-    """An exporter (beside ``Exporter``) that writes weights in several precisions."""
+    """An exporter (besides ``Exporter``) that writes weights in several precisions."""
 
     @property
     def PRECISIONS(self) -> tuple[str, ...]:  # noqa: N802

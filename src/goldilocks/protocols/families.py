@@ -43,7 +43,7 @@ class Family(Protocol):
 
 @runtime_checkable
 class RestrictsOutputs(Protocol):
-    """A family (beside ``Family``) whose models do not all support every output in its ``OUTPUTS``."""
+    """A family (besides ``Family``) whose models do not all support every output in its ``OUTPUTS``."""
 
     def unsupported(self, info: ModelInfo, output: Output) -> str | None:
         """Why this model does not support an output, for the user; ``None``: it does."""

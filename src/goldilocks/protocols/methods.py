@@ -39,7 +39,7 @@ class Method(Protocol):
 
 @runtime_checkable
 class FitsInClosedForm(Protocol):
-    """A method (beside ``Method``) that fits networks without gradient descent: its ``training_config`` is ``None``."""
+    """A method (besides ``Method``) that fits networks without gradient descent; ``training_config`` is ``None``."""
 
     def fitted(self, network: Any, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> Model:
         """The network fitted to items and their right answers; its own weights may be used again."""
@@ -47,7 +47,7 @@ class FitsInClosedForm(Protocol):
 
 @runtime_checkable
 class HasObjective(Protocol):
-    """A method (beside ``Method``) that minimises something else than the loss of the network's head."""
+    """A method (besides ``Method``) that minimises something else than the loss of the network's head."""
 
     def objective(self, network: Any, texts: Sequence[Text], gold: Sequence[Gold], options: Any) -> Any:
         """What is minimised (``tuning.objective.Objective``) for a prepared network and its training items."""
@@ -55,7 +55,7 @@ class HasObjective(Protocol):
 
 @runtime_checkable
 class FitsHead(Protocol):
-    """A method (beside ``Method``) that fits the head in closed form once the weights below have been trained."""
+    """A method (besides ``Method``) that fits the head in closed form once the weights below have been trained."""
 
     def fit_head(self, network: Any, texts: Sequence[Text], gold: Sequence[Gold]) -> None:
         """Fit the head of a network in place to the training items and their right answers."""
@@ -63,7 +63,7 @@ class FitsHead(Protocol):
 
 @runtime_checkable
 class NeedsTeacher(Protocol):
-    """A method (beside ``Method``) that learns from another candidate: it can begin once one has finished."""
+    """A method (besides ``Method``) that learns from another candidate: it can begin once one has finished."""
 
     def learns_from(self, info: ModelInfo, teacher: Candidate) -> bool:
         """Whether a finished candidate is one to learn from."""
@@ -91,7 +91,7 @@ class Variant:
 
 @runtime_checkable
 class LearnsFromVariants(Protocol):
-    """A method (beside ``Method``) that trains variants of itself first and learns what they answer together.
+    """A method (besides ``Method``) that trains variants of itself first and learns what they answer together.
 
     It learns that for the training rows and for unlabelled ones, if the task file names some.
     """
@@ -109,13 +109,13 @@ class LearnsFromVariants(Protocol):
             network: Prepared.
             texts: The training items, then the unlabelled ones.
             probabilities: What the variants answer together, ``(n_texts, n_labels)``.
-            options: Of the method.
+            options: Options of the method.
         """
 
 
 @runtime_checkable
 class AddsVirtualTokens(Protocol):
-    """A method (beside ``Method``) that adds trained vectors to the input: answers change before any training."""
+    """A method (besides ``Method``) that adds trained vectors to the input: answers change before any training."""
 
     def virtual_tokens(self, options: Any) -> int:
         """How many vectors it puts before the tokens of an item."""
@@ -123,7 +123,7 @@ class AddsVirtualTokens(Protocol):
 
 @runtime_checkable
 class ReplacesHead(Protocol):
-    """A method (beside ``Method``) that begins with another head: answers change before any training."""
+    """A method (besides ``Method``) that begins with another head: answers change before any training."""
 
     @property
     def HEAD_FROM(self) -> str:  # noqa: N802
@@ -139,7 +139,7 @@ class ReplacesHead(Protocol):
 
 @runtime_checkable
 class HasSearchSpace(Protocol):
-    """A method (beside ``Method``) with numbers among its options, which ``tune --search`` searches."""
+    """A method (besides ``Method``) with numeric options, which ``tune --search`` searches."""
 
     @property
     def SEARCH_SPACE(self) -> Mapping[str, tuple[float, float]]:  # noqa: N802
@@ -151,7 +151,7 @@ class HasSearchSpace(Protocol):
 
 @runtime_checkable
 class OnRequest(Protocol):
-    """A method (beside ``Method``) that is a candidate only where ``candidates.methods`` of the task file names it."""
+    """A method (besides ``Method``) that is a candidate only where ``candidates.methods`` of the task file names it."""
 
     @property
     def ON_REQUEST(self) -> str:  # noqa: N802
@@ -160,7 +160,7 @@ class OnRequest(Protocol):
 
 @runtime_checkable
 class DeclinesOutputs(Protocol):
-    """A method (beside ``Method``) that makes no sense for some outputs."""
+    """A method (besides ``Method``) that makes no sense for some outputs."""
 
     def declined(self, output: Output) -> str | None:
         """Why it makes no sense for this output, for the user; ``None``: it does."""
@@ -168,7 +168,7 @@ class DeclinesOutputs(Protocol):
 
 @runtime_checkable
 class DeclinesWorkloads(Protocol):
-    """A family or method (beside ``Family``, ``Method``) that is made for some forms of items only, such as lists."""
+    """A family or method (besides ``Family``, ``Method``) that is made for some forms of items only, such as lists."""
 
     def unsuited(self, work: Workload) -> str | None:
         """Why it makes no sense for items of this form, for the user; ``None``: it does."""
@@ -176,7 +176,7 @@ class DeclinesWorkloads(Protocol):
 
 @runtime_checkable
 class ReadsHubListings(Protocol):
-    """A family (beside ``Family``) whose models a hub's list describes well enough to forecast their costs."""
+    """A family (besides ``Family``) whose models a hub's list describes well enough to forecast their costs."""
 
     def listed(self, listing: HubListing) -> ModelInfo | None:
         """The model, with an estimated depth and width; ``None``: not of this family."""
@@ -184,7 +184,7 @@ class ReadsHubListings(Protocol):
 
 @runtime_checkable
 class FreezesLayers(Protocol):
-    """A method (beside ``Method``) that freezes layers, whose output is computed once and not in every epoch."""
+    """A method (besides ``Method``) that freezes layers, whose output is computed once and not in every epoch."""
 
     def frozen_share(self, info: ModelInfo, output: Output) -> float:
         """Share of a run's seconds that is spent on frozen layers (from recorded runs), 0 to 1."""

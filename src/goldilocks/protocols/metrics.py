@@ -47,7 +47,7 @@ class Metric(Protocol):
 
 @runtime_checkable
 class ReportsConditions(Protocol):
-    """A metric (beside ``Metric``) that depends on settings which must be reported with it."""
+    """A metric (besides ``Metric``) that depends on settings which must be reported with it."""
 
     def conditions(self, gold: Sequence[Gold]) -> str:
         """The settings that apply to these right answers, for the user."""
@@ -55,7 +55,7 @@ class ReportsConditions(Protocol):
 
 @runtime_checkable
 class ExplainsErrors(Protocol):
-    """A metric (beside ``Metric``) that can show where an answer goes wrong."""
+    """A metric (besides ``Metric``) that can show where an answer goes wrong."""
 
     def explanation(self, gold: Gold, answer: Answer) -> tuple[str, str] | None:
         """What fails (such as a test), and why in words; ``None``: nothing to show."""
@@ -63,7 +63,7 @@ class ExplainsErrors(Protocol):
 
 @runtime_checkable
 class SupportsSampling(Protocol):
-    """A metric (beside ``Metric``) of several sampled answers to each item (pass@k)."""
+    """A metric (besides ``Metric``) of several sampled answers to each item (pass@k)."""
 
     def at(self, k: int) -> Metric:
         """The metric of k samples; its predictions are tuples of at least k answers for each item."""

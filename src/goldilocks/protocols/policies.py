@@ -15,7 +15,7 @@ class Purchases:
 
     candidates: tuple[str, ...]
     seconds: Floats
-    """Predicted seconds from where the candidate stands up to and including the rung, ``(n, rungs)``; 0 where it has
+    """Predicted seconds from the candidate's current rung up to and including the rung, ``(n, rungs)``; 0 where it has
     the rung."""
     whole: Floats
     """Predicted seconds of the budget that finishing the candidate needs, measuring its model included, ``(n,)``."""
@@ -108,7 +108,7 @@ class Race(Protocol):
 
     @property
     def currency(self) -> str:
-        """Of all money."""
+        """Currency of all amounts."""
 
     @property
     def seed(self) -> int:
@@ -131,7 +131,7 @@ class Policy(Protocol):
 
 @runtime_checkable
 class ExplainsStopping(Protocol):
-    """A policy (beside ``Policy``) that may stop before everything is bought, and says why."""
+    """A policy (besides ``Policy``) that may stop before everything is bought, and says why."""
 
     def stopped(self, race: Race) -> str:
         """Why ``choose`` returns ``None`` for this state, in words: "nothing is left to buy"."""

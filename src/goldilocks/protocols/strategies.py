@@ -1,4 +1,4 @@
-"""Continual-learning strategies: strategies/NAME.py, and what each of them does beside."""
+"""Continual-learning strategies: strategies/NAME.py, and what else each of them may do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Strategy(Protocol):
         """Frozen dataclass of its options, each with a default."""
 
     def check(self, options: Any) -> None:
-        """See that the options are within their ranges.
+        """Check that the options are within their ranges.
 
         Raises:
             InputError: one is not.
@@ -36,7 +36,7 @@ class Strategy(Protocol):
 
 @runtime_checkable
 class ReplaysRows(Protocol):
-    """A strategy (beside ``Strategy``) that trains on old rows among the new ones."""
+    """A strategy (besides ``Strategy``) that trains on old rows among the new ones."""
 
     def replayed(self, old: Part, options: Any) -> Part:
         """The old rows to train on.
@@ -47,7 +47,7 @@ class ReplaysRows(Protocol):
 
 @runtime_checkable
 class ConstrainsUpdates(Protocol):
-    """A strategy (beside ``Strategy``) that changes what is minimised."""
+    """A strategy (besides ``Strategy``) that changes what is minimised."""
 
     def objective(
         self, network: Any, previous: Any, texts: Sequence[Text], gold: Sequence[Gold], old: Part, options: Any
@@ -60,7 +60,7 @@ class ConstrainsUpdates(Protocol):
             texts: Training items.
             gold: Their right answers.
             old: Old rows, in an order whose every beginning has the labels in about their shares; may be empty.
-            options: Of the strategy.
+            options: Options of the strategy.
 
         Raises:
             InputError: the strategy cannot be used with this network.
@@ -69,7 +69,7 @@ class ConstrainsUpdates(Protocol):
 
 @runtime_checkable
 class AddsDomain(Protocol):
-    """A strategy (beside ``Strategy``) that leaves the model as it is and trains a part of its own for the new rows."""
+    """A strategy (besides ``Strategy``) that leaves the model unchanged and trains a separate part for the new rows."""
 
     @property
     def METHOD(self) -> str:  # noqa: N802
@@ -91,9 +91,9 @@ class AddsDomain(Protocol):
             trained: The network that was trained on the new rows, starting from the first one of these.
             family: File name in families/ of these networks.
             new: Of the new data a name, the training items and the fingerprint.
-            old: Of a bundle without domains the fingerprints of its data, and where its items lie
+            old: Of a bundle without domains the fingerprints of its data, and where its items are
                 (``nets.domains.Reference``; ``None``: not known).
-            options: Of the strategy.
+            options: Options of the strategy.
 
         Raises:
             InputError: the strategy cannot be used with this network.

@@ -72,7 +72,7 @@ class Task(Protocol):
 
 @runtime_checkable
 class ReportsDataStats(Protocol):
-    """A task (beside ``Task``) with statistics of its own beside label counts and lengths."""
+    """A task (besides ``Task``) with statistics of its own in addition to label counts and lengths."""
 
     def statistics(self, part: Part) -> Mapping[str, float]:
         """Name of a statistic -> its value in a part that is not empty."""
@@ -80,7 +80,7 @@ class ReportsDataStats(Protocol):
 
 @runtime_checkable
 class ReportsDataIssues(Protocol):
-    """A task (beside ``Task``) with data checks of its own."""
+    """A task (besides ``Task``) with data checks of its own."""
 
     def issues(self, part: Part) -> Iterable[DataIssue]:
         """Findings that deserve a look in a part that is not empty."""
@@ -88,7 +88,7 @@ class ReportsDataIssues(Protocol):
 
 @runtime_checkable
 class ReportsRowRepairs(Protocol):
-    """A task (beside ``Task``) that repairs some rows."""
+    """A task (besides ``Task``) that repairs some rows."""
 
     def repair(self, row: Mapping[str, Any]) -> str | None:
         """How a row without problems was repaired, for the user; ``None``: it was not."""
@@ -96,7 +96,7 @@ class ReportsRowRepairs(Protocol):
 
 @runtime_checkable
 class SupportsLanguagePairs(Protocol):
-    """A task (beside ``Task``) from one language into another."""
+    """A task (besides ``Task``) from one language into another."""
 
     def instruction(self, source: str, target: str) -> str:
         """``INSTRUCTION`` with the languages' English names; empty: unknown."""
@@ -113,7 +113,7 @@ class HasChineseInstruction(Protocol):
 
 @runtime_checkable
 class HasBaselines(Protocol):
-    """A task (beside ``Task``) whose scores mean little without those of simple baselines."""
+    """A task (besides ``Task``) whose scores mean little without those of simple baselines."""
 
     @property
     def BASELINES(self) -> tuple[str, ...]:  # noqa: N802
@@ -122,7 +122,7 @@ class HasBaselines(Protocol):
 
 @runtime_checkable
 class CountsErrors(Protocol):
-    """A task (beside ``Task``) whose errors are not those of its kind of output (``evaluation/error_cost.py``)."""
+    """A task (besides ``Task``) whose errors are not those of its kind of output (``evaluation/error_cost.py``)."""
 
     @property
     def ERROR(self) -> str:  # noqa: N802
@@ -134,7 +134,7 @@ class CountsErrors(Protocol):
 
 @runtime_checkable
 class HasTrivialBaselines(Protocol):
-    """A task (beside ``Task``) whose trivial baselines are not those of its kind of output."""
+    """A task (besides ``Task``) whose trivial baselines are not those of its kind of output."""
 
     @property
     def TRIVIAL_BASELINES(self) -> tuple[str, ...]:  # noqa: N802
@@ -145,7 +145,7 @@ class HasTrivialBaselines(Protocol):
 
 @runtime_checkable
 class RanksKnownReplies(Protocol):
-    """A task (beside ``Task``) whose bundles keep the replies of the training rows (``bundle/known_replies.py``).
+    """A task (besides ``Task``) whose bundles keep the replies of the training rows (``bundle/known_replies.py``).
 
     Its items are a context and candidates; a row to answer may come without, and its item is then the context alone.
     """
@@ -157,7 +157,7 @@ class RanksKnownReplies(Protocol):
 
 @runtime_checkable
 class HasFloors(Protocol):
-    """A task (beside ``Task``) with scores that are of no use, whatever the baselines."""
+    """A task (besides ``Task``) with scores that are of no use, whatever the baselines."""
 
     @property
     def FLOORS(self) -> Mapping[str, float]:  # noqa: N802

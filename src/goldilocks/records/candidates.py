@@ -21,7 +21,7 @@ class HubListing:
     """As in ``config.json``."""
     parameters: int
     size_bytes: int
-    """Of the safetensors, from the number of weights of each type."""
+    """Size of the safetensors, from the number of weights of each type."""
     licence: str = ""
     """SPDX identifier in lower case; empty: not stated."""
     languages: tuple[str, ...] = ()
@@ -143,7 +143,7 @@ class Excluded:
     reason: str
 
 
-_LEAST_PROGRESS = 0.05
+_MIN_PROGRESS = 0.05
 """Share of a full run below which a score says nothing of its end."""
 
 
@@ -176,7 +176,7 @@ class ShortSchedule:
         if share >= 1:
             return 1.0
         done = share * self.share
-        return done if done >= _LEAST_PROGRESS else 0.0
+        return done if done >= _MIN_PROGRESS else 0.0
 
 
 @dataclass(frozen=True, slots=True)

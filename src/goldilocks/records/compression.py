@@ -10,7 +10,7 @@ from goldilocks.records.items import Measured
 
 @dataclass(frozen=True, slots=True)
 class CompressionTrial:
-    """One compressed form of a model, measured beside the original on the same rows."""
+    """One compressed form of a model, measured against the original on the same rows."""
 
     steps: tuple[str, ...]
     """Compressors applied, in order, e.g. ``("feature_pruning 0.25", "int8_tables")``; the last is what was tried."""

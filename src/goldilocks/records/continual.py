@@ -52,11 +52,11 @@ class ContinualReport:
     continued_from: str
     """Data fingerprint of the bundle before the update."""
     data_fingerprints: tuple[str, ...]
-    """Of all data sets that the model was tuned on one after the other, as far as known; the new one last."""
+    """Fingerprints of the data sets that the model was tuned on, as far as known; the newest last."""
     strategy: str
     """File name in strategies/; empty: none."""
     options: Mapping[str, Any]
-    """Of the strategy."""
+    """Options of the strategy."""
     new_rows: int
     """New rows trained on."""
     replayed_rows: int

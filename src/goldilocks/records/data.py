@@ -20,7 +20,7 @@ class Part:
     rows: tuple[int, ...] = ()
     """Row number of each text in its file, from 1 (the header of a CSV is not counted)."""
     documents: tuple[str, ...] = ()
-    """Of joined sentences: the document of each row, empty where unknown. Empty: no rows were joined."""
+    """Document of each row of joined sentences, an empty string where unknown. Empty: no rows were joined."""
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The other columns of the file (group, date, author): name -> cell of each row, empty where it has none. Only
     columns of short cells, see ``data/attributes.py``."""
@@ -72,7 +72,7 @@ class DataIssue:
     code: str
     severity: Severity
     message: str
-    """What was found, with numbers; the rows are named behind it."""
+    """What was found, with numbers; the rows are named after it."""
     meaning: str
     """What it means for the choice, and what to do."""
     places: tuple[int, ...] = ()

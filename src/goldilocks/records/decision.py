@@ -57,7 +57,7 @@ class Trial:
     """Wall clock of this purchase, scoring included."""
     score: Measured
     loss: float
-    """Of the task's metric, 0 (best) to 1 (worst)."""
+    """Loss by the task's metric, 0 (best) to 1 (worst)."""
     predictions: str
     """File with the validation answers, relative to the run's folder."""
     seconds_per_text: float
@@ -73,7 +73,7 @@ class Trial:
     usage: Usage | None = None
     """What its questions to an endpoint took; ``None``: it was answered on this machine."""
     scoring_seconds: float = 0.0
-    """Of the metric, which may run programs or compare long texts; part of ``seconds``."""
+    """Seconds of the metric, which may run programs or compare long texts; part of ``seconds``."""
     repeat: int = 0
     """0: the run whose model may be handed over; 1 and more: the whole run once more from scratch with another seed
     (the task's seed plus this number), of which the score and the answers are kept."""
@@ -155,9 +155,9 @@ class Standing:
     p_best: float | None = None
     """Probability that its true J is the lowest of all candidates with a trial or a forecast."""
     forecast: Measured | None = None
-    """Of a candidate that did not finish: the loss it is expected to end with, with a 95 % interval."""
+    """Expected final loss of a candidate that did not finish, with a 95 % interval."""
     seconds_to_finish: float | None = None
-    """Of a candidate that did not finish: seconds that the rest of its run is predicted to take."""
+    """Predicted seconds of the rest of the run, of a candidate that did not finish."""
     seed_noise: float | None = None
     """Standard deviation of the loss from one training seed to the next, noise of the items taken out; ``None``: it was
     run with one seed, and its interval covers the choice of items only."""
@@ -193,7 +193,7 @@ class Comparison:
     answers: str
     """What it answers, for the user."""
     loss: float
-    """Of the baseline, in the unit of J's loss."""
+    """Loss of the baseline, in the unit of J's loss."""
     winner_loss: float
     p_value: float
     """One-sided p-value of "not better than the baseline", by permutation, corrected for the number of candidates."""
@@ -219,7 +219,7 @@ class LossNoise:
     candidates: tuple[str, ...]
     """The finished candidates that matter for some α (at most 40)."""
     standard_errors: tuple[tuple[float, ...], ...]
-    """Of the paired difference in loss, a row and a column for each candidate."""
+    """Standard errors of the paired differences in loss, a row and a column for each candidate."""
     critical: float
     """Standard errors by which a candidate must be behind to be excluded from the best set."""
     step: float
@@ -228,7 +228,7 @@ class LossNoise:
 
 @dataclass(frozen=True, slots=True)
 class AlphaRange:
-    """A piece of the decision map: which candidate has the lowest J while α lies in [alpha_from, alpha_to)."""
+    """A piece of the decision map: which candidate has the lowest J while α is in [alpha_from, alpha_to)."""
 
     candidate: str
     alpha_from: float
@@ -269,7 +269,7 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class HostedOrOwn:
-    """The best endpoint beside the best owned model, errors included."""
+    """The best endpoint compared with the best owned model, errors included."""
 
     hosted: str
     """Candidate."""
@@ -286,7 +286,7 @@ class HostedOrOwn:
     label_price: float
     """Money for a label."""
     lines: tuple[tuple[float, float], tuple[float, float]]
-    """Of endpoint and owned model: money per month at no requests, and money for each request with its errors."""
+    """Money per month without requests, and per request with its errors: of the endpoint, then of the owned model."""
 
 
 @dataclass(frozen=True, slots=True)

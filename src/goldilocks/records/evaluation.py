@@ -24,7 +24,7 @@ class Prediction:
     """``tags``: what was asked, a text or the words of one; a ranking without given candidates: the context and the
     replies that were ranked. Empty for other kinds of answer."""
     spans: tuple[tuple[int, int], ...] = ()
-    """``tags`` of a text: where each word begins and ends in it, in characters from 0, the end behind the last one."""
+    """``tags`` of a text: where each word begins and ends in it, in characters from 0, the end exclusive."""
     error: str = ""
     """Why there is no answer (an endpoint refused the item, or named no label); empty: there is one."""
     review: bool = False
@@ -40,7 +40,7 @@ class Prediction:
 
     @property
     def ranked_replies(self) -> list[tuple[str, float]]:
-        """Of a ranking without given candidates: the known replies with their scores, best first."""
+        """The known replies with their scores, best first, of a ranking without given candidates."""
         if not isinstance(self.item, tuple) or not isinstance(self.answer, tuple):
             return []
         scores = [float(score) for score in self.answer]
@@ -82,7 +82,7 @@ class Mark:
 
     start: int
     end: int
-    """In characters from 0, the end behind the last one."""
+    """In characters from 0, the end exclusive."""
     kind: str
     """``gold`` (missed), ``predicted`` (spurious), ``found`` (both), or ``wrong``."""
     label: str = ""
@@ -114,12 +114,12 @@ class EntityRow:
 
     @property
     def precision(self) -> float:
-        """Of the predicted ones; 0 where there are none."""
+        """Share of the predicted entities that are right; 0 where there are none."""
         return self.found / self.predicted if self.predicted else 0.0
 
     @property
     def recall(self) -> float:
-        """Of the gold ones; 0 where there are none."""
+        """Share of the gold entities that are predicted; 0 where there are none."""
         return self.found / self.gold if self.gold else 0.0
 
     @property

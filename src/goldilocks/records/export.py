@@ -9,16 +9,16 @@ from goldilocks.records.items import AnswerRule
 
 @dataclass(frozen=True, slots=True)
 class ExportSettings:
-    """What the bundle says of the model beside its weights."""
+    """What the bundle records about the model in addition to its weights."""
 
     name: str = "model"
-    """Of the model in the exported folder: letters, digits, ``-`` and ``_``."""
+    """Name of the model in the exported folder: letters, digits, ``-`` and ``_``."""
     rule: AnswerRule = field(default_factory=AnswerRule)
     """How probabilities become answers."""
     normalisation: str = ""
     """Unicode form that texts are brought to; empty: none."""
     precision: str = ""
-    """Of the weights, where the exporter has ``PRECISIONS`` (``protocols.HasPrecisions``)."""
+    """Precision of the weights, where the exporter has ``PRECISIONS`` (``protocols.HasPrecisions``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,8 +132,8 @@ class AnswerRule:
     """Money by gold label (row) and predicted label (column), in the order of the labels; an answer then has the lowest
     expected cost. Empty: the most probable label."""
     review_below: float | None = None
-    """Certainty below which an answer goes to a person: 1 less the expected cost in units of the dearest error, or the
-    model's own confidence where there are no ``error_costs``. ``None``: none does."""
+    """Certainty below which an answer goes to a person: 1 less the expected cost in units of the most expensive error,
+    or the model's own confidence where there are no ``error_costs``. ``None``: none does."""
 
 
 @dataclass(frozen=True, slots=True)

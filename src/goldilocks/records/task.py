@@ -35,7 +35,7 @@ class DataSpec:
     stream: bool = False
     """Whether ``tune`` reads training rows from files while they are needed, for data larger than memory."""
     max_bytes: int = 4_000_000_000
-    """Most bytes of a source, decompressed; a larger one is refused before it is read."""
+    """Maximum number of bytes of a source, decompressed; a larger one is refused before it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,9 @@ class Objective:
 
     @property
     def unit_cost(self) -> float:
-        """Money that a loss of 1 costs in one request: an error, the dearest kind of error, or all points missing."""
+        """Money that a loss of 1 costs in one request: an error, the most expensive kind of error, or all points
+        missing.
+        """
         if self.point_cost is not None:
             return 100 * self.point_cost
         return max([self.error_cost, *(cost for row in self.error_costs.values() for cost in row.values())])
@@ -125,11 +127,11 @@ class Prices:
     label: float = 0.08
     """Labelling one row; for the advice on how many labels pay. It is part of no cost."""
     api_input: float = 0.0
-    """A million tokens that an endpoint reads (``?input=`` behind its name has precedence)."""
+    """A million tokens that an endpoint reads (``?input=`` in its address has precedence)."""
     api_output: float = 0.0
-    """A million tokens that an endpoint writes (``?output=`` behind its name has precedence)."""
+    """A million tokens that an endpoint writes (``?output=`` in its address has precedence)."""
     api_cap: float = 1.0
-    """Most money that each endpoint may cost during a search (``?cap=`` behind its name has precedence)."""
+    """Most money that each endpoint may cost during a search (``?cap=`` in its address has precedence)."""
 
     def __post_init__(self) -> None:
         """Let ``gb_month`` set the two prices that took its place."""
@@ -152,7 +154,7 @@ class ServingMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Where and how the chosen model will answer, apart from the machine that tunes it."""
+    """Where and how the chosen model will answer, independently of the machine that tunes it."""
 
     mode: ServingMode = ServingMode.BUSY
     machine: str = "this"
@@ -176,7 +178,7 @@ class CandidateFilter:
     """Shell patterns over candidate names, e.g. ``recurrent/*`` or ``*/lora``."""
     methods: tuple[str, ...] | None = None
     hub: int = 0
-    """Models to ask the Hub for, at most; 0: it is not asked. ``candidates: hub`` in the file stands for 1,000."""
+    """Models to ask the Hub for, at most; 0: it is not asked. ``candidates: hub`` in the file means 1,000."""
     combine: tuple[str, ...] = ()
     """What is made from finished candidates after the race: ``ensemble``, ``soup``, ``cascade``; empty: nothing."""
 

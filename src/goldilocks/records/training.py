@@ -69,7 +69,7 @@ class UnlabelledLoss(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """How a network is trained. Made by its family for the data at hand, then adjusted by the method.
+    """How a network is trained. Made by its family for the data, then adjusted by the method.
 
     A task file (``training:``) and ``tune --training`` replace single fields.
     """

@@ -156,7 +156,7 @@ def whisker_scale(scores: Sequence[Measured]) -> Scale:
 
 
 def whisker(score: Measured, scale: Scale) -> Markup:
-    """Inline plot of a score with its interval; the numbers are shown beside it."""
+    """Inline plot of a score with its interval; the numbers are shown next to it."""
     at, left, right = scale(score.value), scale(score.low), scale(score.high)
     off = score.value < scale.low
     parts = [tag("line", class_="base", x1=0, x2=_WHISKER, y1=8, y2=8)]
@@ -175,9 +175,9 @@ def whole_scale(scores: Sequence[Measured]) -> Scale:
     return Scale(low, high if high > low else low + 1.0, 5, _WHISKER - 5)
 
 
-def cost_bar(cost: Cost, most: float) -> list[tuple[str, float]]:
+def cost_bar(cost: Cost, limit: float) -> list[tuple[str, float]]:
     """(part, percent of the most expensive candidate's total) for the parts that are not 0."""
-    return [(name, 100 * getattr(cost, name) / most) for name in COST_PARTS if most > 0 and getattr(cost, name) > 0]
+    return [(name, 100 * getattr(cost, name) / limit) for name in COST_PARTS if limit > 0 and getattr(cost, name) > 0]
 
 
 def excluded(decision: Decision, pool: Pool, screening: Screening | None) -> list[ExcludedGroup]:
@@ -211,7 +211,7 @@ def excluded(decision: Decision, pool: Pool, screening: Screening | None) -> lis
 def rank_table(
     trials: Sequence[Trial], screening: Screening
 ) -> tuple[list[tuple[str, float | None, dict[str, int]]], Mapping[str, float | None]]:
-    """Rank of each model under each estimator, beside its lowest loss in the race.
+    """Rank of each model under each estimator, with its lowest loss in the race.
 
     Returns:
         Rows ``(model, lowest loss of a finished run or None, {ranking: place})``, best of the race first; and for each

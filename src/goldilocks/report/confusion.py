@@ -20,7 +20,7 @@ class Cell:
 
     count: int
     share: float
-    """Of the rows with this gold label, 0 to 1."""
+    """Share of the rows with this gold label, 0 to 1."""
     right: bool
     """Gold and predicted label are the same."""
 
@@ -53,7 +53,7 @@ class Pair:
     predicted: str
     count: int
     share: float
-    """Of the rows with this gold label."""
+    """Share of the rows with this gold label."""
     back: int
     """Count of the reverse confusion."""
 

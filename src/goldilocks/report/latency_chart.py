@@ -17,7 +17,7 @@ def latency_chart(footprint: Footprint, limit_ms: float | None = None) -> Markup
     """The cumulative distribution, from the quantiles that were kept; ``None`` for runs of earlier versions.
 
     Args:
-        footprint: Of the winner.
+        footprint: Footprint of the winner.
         limit_ms: The task's limit of the latency, which is drawn too.
     """
     if len(footprint.latency_quantiles_ms) < 2:

@@ -12,7 +12,7 @@ from goldilocks.report.svg import WIDTHS, Label, axes, line_boxes, path_of, pict
 from goldilocks.report.words import percent, plural, score, shorten_middle, word
 from goldilocks.support.text.translation import _
 
-_MOST_CURVES = 12
+_MAX_CURVES = 12
 """Curves that are drawn: the winner's, those of the decision map, then the best."""
 
 
@@ -38,7 +38,7 @@ def learning_curves(
     if not curves:
         return None
     ranked = sorted(curves, key=lambda name: (name != winner, name not in colours, curves[name][-1].loss))
-    shown = {name: curves[name] for name in ranked[:_MOST_CURVES]}
+    shown = {name: curves[name] for name in ranked[:_MAX_CURVES]}
     return Markup("").join(_curves(shown, labels, colours, winner, metric, role) for role in WIDTHS)
 
 

@@ -23,7 +23,7 @@ class _Wording:
     """What is written on a map."""
 
     name: str
-    """Of the drawing; unique on the page."""
+    """Name of the drawing; unique on the page."""
     heading: str
     described: str
     ticks: tuple[Callable[[float], str], ...]
@@ -82,7 +82,7 @@ class PriceAxis:
     """Whether the task's price was not stated by the user."""
 
     def price(self, alpha: float) -> str:
-        """The price that this α stands for, without its unit."""
+        """The price that this α corresponds to, without its unit."""
         money = alpha * self.unit / self.requests
         return compact(money) if money >= 1000 else amounts.money(float(f"{money:.3g}"))
 
@@ -101,7 +101,7 @@ def price_map(
         labels: Candidate -> display name.
         colours: Candidate -> colour index.
         alpha: α of the task.
-        axis: Of money.
+        axis: Money axis.
     """
     each, price = axis.price, axis.title
 

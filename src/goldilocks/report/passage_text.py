@@ -29,16 +29,16 @@ def passage_text(passage: Passage, *, brief: bool = False) -> Markup:
     return Markup("").join(part if isinstance(part, Markup) else clean(part) for part in parts)
 
 
-def _window(passage: Passage, most: int) -> tuple[int, int]:
+def _window(passage: Passage, limit: int) -> tuple[int, int]:
     """The part that is shown: all, the beginning, or what is around the marks."""
     n = len(passage.text)
-    if n <= most:
+    if n <= limit:
         return 0, n
     if not passage.marks:
-        return 0, most
+        return 0, limit
     first = min(mark.start for mark in passage.marks)
-    begin = max(0, min(first - most // 3, n - most))
-    return begin, begin + most
+    begin = max(0, min(first - limit // 3, n - limit))
+    return begin, begin + limit
 
 
 def _piece(text: str, marks: Sequence[Mark], end: int) -> Markup | str:

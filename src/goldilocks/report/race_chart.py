@@ -12,7 +12,7 @@ from goldilocks.report.svg import WIDTHS, Label, axes, line_boxes, path_of, pict
 from goldilocks.report.words import duration, money, number, percent, plural, shorten_middle
 from goldilocks.support.text.translation import _
 
-_MOST_TIMES = 1e5
+_MAX_TIMES = 1e5
 """Maximum ratio of the highest value to the lower end of the axis."""
 
 
@@ -117,7 +117,7 @@ def _values(
     worth = [trial.value for trial in trials if trial.value > 0]
     # The log axis begins well below the smallest value, so that its bar is visible. Values near zero are drawn as a
     # line at the lower end: a single 1e-14 must not compress the others.
-    foot = max(min(worth) / 3, max(worth) / _MOST_TIMES)
+    foot = max(min(worth) / 3, max(worth) / _MAX_TIMES)
     scale = spread([foot, max(worth)], height - 52, height - 52 - 64, log=max(worth) > 20 * min(worth))
     if not scale.log:
         scale = spread([0.0, max(worth)], height - 52, height - 52 - 64)

@@ -14,7 +14,7 @@ _LOG_ABOVE = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Maps [low, high] to pixels [start, end]; what lies beyond is drawn at the edge."""
+    """Maps [low, high] to pixels [start, end]; what is beyond is drawn at the edge."""
 
     low: float
     high: float

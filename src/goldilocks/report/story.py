@@ -108,7 +108,7 @@ def winners_curse(decision: Decision) -> str:
 
 
 def noise(decision: Decision) -> str:
-    """How far the winner's loss may be off by the validation items and by the training seed, apart."""
+    """How far the winner's loss may be off by the validation items and by the training seed, separately."""
     winner = decision.winner
     if winner.item_error is None or winner.seed_error is None:
         return ""

@@ -21,7 +21,7 @@ _UNCOUNTED = "a hundredth of the metric"
 _SHARES_RIGHT = {
     "a wrong label": ("accuracy",),
     "a set of labels that is not exactly right": ("subset_accuracy",),
-    "an answer that is no exact match": ("span_exact_match",),
+    "an answer that is not an exact match": ("span_exact_match",),
 }
 """What one error is -> metrics that are the share of answers without one."""
 _NEGLIGIBLE = 1e-3
@@ -46,7 +46,7 @@ class Choice:
     loss: float | None
     """Errors per request."""
     here: bool
-    """Whether the task's cost of an error lies in the range."""
+    """Whether the task's cost of an error is in the range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class ErrorRate:
 
     @property
     def base(self) -> int:
-        """Of how many answers errors are counted, so that about 1 or more is wrong: 100, 1,000 or 10,000."""
+        """Number of answers per which errors are counted, so that at least about one is wrong: 100, 1,000 or 10,000."""
         value = self.value or self.high
         return next((base for base in (100, 1000) if value * base >= 0.95), 10_000)
 
@@ -143,7 +143,7 @@ def choices(decision: Decision, labels: Mapping[str, str], losses: Mapping[str, 
 
 
 def listed(ranges: Sequence[Choice], here: float) -> tuple[int, list[Choice]]:
-    """How many ranges lie far below the task's cost of an error, and the others.
+    """How many ranges are far below the task's cost of an error, and the others.
 
     Args:
         ranges: Cheapest candidate first.
@@ -187,11 +187,11 @@ def plain_quality(decision: Decision, evaluation: Evaluation) -> Measured | None
     return decision.winner.score if decision.winner.score is not None else evaluation.score
 
 
-def examples(errors: Sequence[ErrorRow], most: int = _EXAMPLES) -> list[ErrorRow]:
+def examples(errors: Sequence[ErrorRow], limit: int = _EXAMPLES) -> list[ErrorRow]:
     """A few errors to show: different pairs of right and wrong answer first."""
     different = list({(error.gold, error.predicted): error for error in reversed(errors)}.values())[::-1]
     rest = [error for error in errors if all(error is not other for other in different)]
-    chosen = [*different, *rest][:most]
+    chosen = [*different, *rest][:limit]
     return sorted(chosen, key=lambda error: next(i for i, other in enumerate(errors) if other is error))
 
 
@@ -216,4 +216,4 @@ def chance_in_words(probability: float | None) -> str:
         (0.33, _("about as likely as not")),
         (0.1, _("unlikely")),
     )
-    return next((word for least, word in words if probability >= least), _("very unlikely"))
+    return next((word for minimum, word in words if probability >= minimum), _("very unlikely"))

@@ -86,14 +86,14 @@ def axes(x: Scale, y: Scale, x_title: str, y_title: str, *, x_ticks: int = 6, y_
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A name that wants to stand near a point."""
+    """A name to be placed near a point."""
 
     text: str
     x: float
     y: float
     style: str
     must: bool
-    """Whether it is drawn (with a line to its point) even where there is no room beside the point."""
+    """Whether it is drawn (with a line to its point) even where there is no room next to the point."""
 
 
 Box = tuple[float, float, float, float]
@@ -101,7 +101,7 @@ Box = tuple[float, float, float, float]
 
 
 def place_labels(labels: Sequence[Label], taken: Sequence[Box], frame: Box, lines: Sequence[Box] = ()) -> list[Markup]:
-    """Labels beside their points so that none covers another or a point; the first asked for are placed first.
+    """Labels next to their points so that none covers another or a point; the first asked for are placed first.
 
     Args:
         labels: In order of importance.

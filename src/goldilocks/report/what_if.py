@@ -16,7 +16,7 @@ def slider_data(decision: Decision, losses: Mapping[str, float], labels: Mapping
     """JSON for ``what_if.js``; ``None`` where an earlier version wrote the decision, or one candidate finished.
 
     Args:
-        decision: Of the run.
+        decision: Decision of the run.
         losses: Candidate -> validation loss.
         labels: Candidate -> short name.
     """

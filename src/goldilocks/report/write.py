@@ -144,7 +144,7 @@ def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
         "finished": [line for line in rows if line.standing.J is not None],
         "slider": slider_data(decision, board.losses_of(decision, trials), labels),
         "remote": any(candidate.usage is not None for candidate in decision.candidates),
-        "dearest": max(costs, default=0.0),
+        "highest": max(costs, default=0.0),
     }
 
 
@@ -196,7 +196,7 @@ def _of_summary(records: ReportRecords, views: Mapping[str, Any]) -> dict[str, A
 
 def _of_race(decision: Decision, trials: Sequence[Trial], screening: Screening | None) -> dict[str, Any]:
     drawn = curves = None
-    first = [trial for trial in trials if not trial.repeat]  # a further seed is no step of a run
+    first = [trial for trial in trials if not trial.repeat]  # a further seed is not a step of a run
     if first:
         labels, colours = board.labels_of(decision), board.colours_of(decision)
         winner = decision.winner.candidate
@@ -283,7 +283,7 @@ def _environment() -> Environment:
 
 
 def _answers_are_texts(evaluation: Evaluation) -> bool:
-    """Whether passages show the gold and the predicted answer, so that nothing is left to say beside them."""
+    """Whether passages show the gold and the predicted answer, so that nothing else needs to be said."""
     roles = {passage.role for error in evaluation.errors for passage in error.passages}
     marked = any(passage.marks and not passage.role for error in evaluation.errors for passage in error.passages)
     return marked or bool(roles & {"Gold text", "Gold reply", "Gold candidate", "Text"})

@@ -50,10 +50,10 @@ def answers_in_time(
     parts: list[Answers] = []
     done, size = 0, PORTION
     while done < len(texts) or not parts:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         parts.append(run.predict(texts[done : done + size]))
         done = min(done + size, len(texts))
-        per_text = (time.perf_counter() - begun) / size
+        per_text = (time.perf_counter() - started) / size
         needed = per_text * (len(texts) - done)
         if len(parts) > 1 and needed + after(per_text) > left():
             return None

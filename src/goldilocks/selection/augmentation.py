@@ -27,7 +27,7 @@ _TABLE = "embedding.weight"
 
 
 def with_copies(dataset: Dataset, choice: Augmentation | None, folder: Path, *, offline: bool, seed: int) -> Dataset:
-    """The data set with varied copies behind its training rows; validation and test rows stay as they are.
+    """The data set with varied copies after its training rows; validation and test rows stay as they are.
 
     Args:
         dataset: With its validation part, which no copy may equal.
@@ -87,7 +87,7 @@ def is_prompted(candidate: Candidate) -> bool:
 
 
 def check_augmentation(choice: Augmentation | None, output: Output) -> None:
-    """See that there is such an augmenter with such options, and that it fits the kind of output.
+    """Check that there is such an augmenter with such options, and that it fits the kind of output.
 
     Raises:
         InputError: it does not.

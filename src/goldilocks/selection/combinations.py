@@ -1,7 +1,7 @@
 """Candidates whose parts are other, finished candidates: ensembles, soups and cascades (``candidates.combine``).
 
 They are made after the race. What an ensemble or a cascade answers to the validation items follows from the stored
-answers of its parts; a soup answers them anew. From then on they are candidates like any other: a trial, a footprint,
+answers of its parts; a soup answers them again. From then on they are candidates like any other: a trial, a footprint,
 a cost, a place in the decision, a bundle. Why so: decision record 12.
 """
 
@@ -45,7 +45,7 @@ _LARGEST_ENSEMBLE = 3
 _WHY = "made from"
 """How the reason of a combination's trial begins."""
 _SECONDS = 15.0
-"""Of the budget that must be left: a combination's footprint is measured, too."""
+"""Seconds of the budget that must be left, since the footprint of a combination is measured too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class _Member:
     answers: Answers
     """To the validation items, by the loss rule."""
     seconds: float
-    """Of all its purchases."""
+    """Seconds of all its purchases."""
 
     @property
     def label(self) -> str:
@@ -66,7 +66,7 @@ class _Member:
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _Combination:
     """A combination before it is written."""
 
     candidate: Candidate
@@ -80,7 +80,7 @@ class Models(Protocol):
     """What making combinations needs of the finished models (``run_store.RunStore``)."""
 
     def model_folder(self, name: str) -> Path:
-        """Where the model of a candidate lies."""
+        """Where the model of a candidate is."""
 
     def restore(self, candidate: Candidate) -> Model:
         """The model of a candidate, ready for inference."""
@@ -90,7 +90,7 @@ class Models(Protocol):
 
 
 def check_kinds(kinds: Sequence[str]) -> None:
-    """See that ``candidates.combine`` names what there is.
+    """Check that ``candidates.combine`` names what there is.
 
     Raises:
         InputError: it does not; the nearest is named.
@@ -107,7 +107,7 @@ def with_combinations(
     """The race with the combinations that the task file asks for as further finished candidates.
 
     Args:
-        context: Of the race.
+        context: Context of the race.
         trials: All purchases.
         models: The finished ones.
 
@@ -118,7 +118,7 @@ def with_combinations(
     if not kinds or context.rule is None or not context.dataset.goal.labels:
         return context, trials
     members = _members(context, trials)
-    makers: dict[str, Callable[[], list[_Made]]] = {
+    makers: dict[str, Callable[[], list[_Combination]]] = {
         "ensemble": lambda: _ensembles(members, context),
         "soup": lambda: _soups(members, context, models),
         "cascade": lambda: _cascades(members, context, models),
@@ -141,7 +141,7 @@ def forget_combinations(workspace: Workspace, pool: Pool) -> None:
         write_text(workspace.pool, to_json(pool))
 
 
-def _over_disk(made: _Made, context: RaceContext) -> bool:
+def _over_disk(made: _Combination, context: RaceContext) -> bool:
     return context.workspace.size_bytes() + made.candidate.model.size_bytes > context.max_disk_bytes
 
 
@@ -163,7 +163,7 @@ def _members(context: RaceContext, trials: Sequence[Trial]) -> list[_Member]:
     return sorted(members, key=lambda member: (member.trial.loss, member.candidate.name))
 
 
-def _entered(made: _Made, context: RaceContext) -> tuple[RaceContext, Trial]:
+def _entered(made: _Combination, context: RaceContext) -> tuple[RaceContext, Trial]:
     """Write the model, its answers, its trial and the pool that holds it."""
     workspace, dataset, rule = context.workspace, context.dataset, context.rule
     assert rule is not None
@@ -221,18 +221,18 @@ def _candidate(kind: str, parts: Sequence[_Member]) -> Candidate:
 # ---------------------------------------------------------------------------------------------------------- ensembles
 
 
-def _ensembles(members: Sequence[_Member], context: RaceContext) -> list[_Made]:
-    """Of the best two, and of the best three, that run on this machine."""
+def _ensembles(members: Sequence[_Member], context: RaceContext) -> list[_Combination]:
+    """Ensembles of the best two, and of the best three, that run on this machine."""
     able = [member for member in members if not member.candidate.model.remote]
     sizes = range(2, min(_LARGEST_ENSEMBLE, len(able)) + 1)
     return [_ensemble(able[:size], context) for size in sizes]
 
 
-def _ensemble(parts: Sequence[_Member], context: RaceContext) -> _Made:
+def _ensemble(parts: Sequence[_Member], context: RaceContext) -> _Combination:
     goal = context.dataset.goal
     answers = mean_answers([part.answers.probabilities for part in parts], goal.labels, several=goal.several)
     config = CombinationConfig(ENSEMBLE, _families(parts), goal.labels, goal.several)
-    return _Made(_candidate(ENSEMBLE, parts), tuple(parts), answers, _writer(parts, config, context))
+    return _Combination(_candidate(ENSEMBLE, parts), tuple(parts), answers, _writer(parts, config, context))
 
 
 def _families(parts: Sequence[_Member]) -> tuple[str, ...]:
@@ -254,7 +254,7 @@ class Escalation:
     below: float
     """Certainty of the first part below which the second is asked, chosen on all items."""
     asked: npt.NDArray[np.bool_]
-    """Of each item, under the threshold that the other folds chose."""
+    """Whether the second model is asked, item by item, under the threshold that the other folds chose."""
 
 
 def escalation(first: npt.NDArray[Any], second: npt.NDArray[Any], sure: npt.NDArray[Any], price: float) -> Escalation:
@@ -282,16 +282,16 @@ def escalation(first: npt.NDArray[Any], second: npt.NDArray[Any], sure: npt.NDAr
     return Escalation(threshold(saved, sure, price), asked)
 
 
-def _cascades(members: Sequence[_Member], context: RaceContext, models: Models) -> list[_Made]:
-    """The pair of a cheap and a dearer candidate with the lowest J; none where no pair escalates some items."""
+def _cascades(members: Sequence[_Member], context: RaceContext, models: Models) -> list[_Combination]:
+    """The pair of a cheap and a more expensive candidate with the lowest J; none where no pair escalates some items."""
     texts = context.dataset.validation.texts[:FOOTPRINT_TEXTS]
     priced = [(member, _each(member, context, models, texts)) for member in members]
-    best: tuple[float, _Made] | None = None
+    best: tuple[float, _Combination] | None = None
     for (a, a_cost), (b, b_cost) in combinations(priced, 2):
-        (cheap, low), (dear, high) = sorted([(a, a_cost), (b, b_cost)], key=lambda pair: pair[1])
+        (cheap, low), (expensive, high) = sorted([(a, a_cost), (b, b_cost)], key=lambda pair: pair[1])
         if cheap.candidate.model.remote or not np.isfinite(certainty(cheap.answers, _rule(context).answer_rule)).any():
             continue
-        j, made = _cascade((cheap, dear), (low, high), context)
+        j, made = _cascade((cheap, expensive), (low, high), context)
         if made is not None and (best is None or j < best[0]):
             best = j, made
     return [] if best is None else [best[1]]
@@ -312,9 +312,9 @@ def _each(member: _Member, context: RaceContext, models: Models, texts: Sequence
 
 def _cascade(
     parts: tuple[_Member, _Member], costs: tuple[float, float], context: RaceContext
-) -> tuple[float, _Made | None]:
+) -> tuple[float, _Combination | None]:
     """Expected J, money per month, and the cascade; ``None`` where it would ask the second part never or always."""
-    (cheap, dear), goal, rule = parts, context.dataset.goal, _rule(context)
+    (cheap, expensive), goal, rule = parts, context.dataset.goal, _rule(context)
     gold, alpha = context.dataset.validation.gold, max(context.spec.objective.alpha, 1e-9)
     losses = [rule.item_losses(gold, part.answers.values) for part in parts]
     sure = certainty(cheap.answers, rule.answer_rule)
@@ -322,13 +322,13 @@ def _cascade(
     share = float(plan.asked.mean())
     if not np.isfinite(plan.below) or not 0 < share < 1:
         return np.inf, None
-    answers = escalated(cheap.answers, dear.answers.probabilities[plan.asked], plan.asked, several=goal.several)
+    answers = escalated(cheap.answers, expensive.answers.probabilities[plan.asked], plan.asked, several=goal.several)
     matrix = tuple(tuple(map(float, row)) for row in rule.answer_rule.error_costs or ())
     config = CombinationConfig(CASCADE, _families(parts), goal.labels, goal.several, plan.below, matrix)
-    usage = dear.trial.usage
+    usage = expensive.trial.usage
     if usage is not None:  # a request costs the endpoint's price where it is asked, and nothing elsewhere
         usage = replace(usage, money=usage.money * share)
-    made = _Made(_candidate(CASCADE, parts), parts, answers, _writer(parts, config, context), usage)
+    made = _Combination(_candidate(CASCADE, parts), parts, answers, _writer(parts, config, context), usage)
     loss = float(np.where(plan.asked, losses[1], losses[0]).mean())
     return alpha * loss + costs[0] + share * costs[1], made
 
@@ -336,7 +336,7 @@ def _cascade(
 # -------------------------------------------------------------------------------------------------------------- soups
 
 
-def _soups(members: Sequence[_Member], context: RaceContext, models: Models) -> list[_Made]:
+def _soups(members: Sequence[_Member], context: RaceContext, models: Models) -> list[_Combination]:
     """A greedy soup of the runs of each pretrained network that at least two methods have finished."""
     groups: dict[tuple[str, str], list[_Member]] = {}
     for member in members:
@@ -347,7 +347,7 @@ def _soups(members: Sequence[_Member], context: RaceContext, models: Models) -> 
     return [soup for soup in made if soup is not None]
 
 
-def _soup(group: Sequence[_Member], context: RaceContext, models: Models) -> _Made | None:
+def _soup(group: Sequence[_Member], context: RaceContext, models: Models) -> _Combination | None:
     """Add runs, the best first, as long as the validation loss does not rise; ``None`` where none could be added."""
     from goldilocks.nets.soup import averaged, mixable
 
@@ -376,4 +376,4 @@ def _soup(group: Sequence[_Member], context: RaceContext, models: Models) -> _Ma
         averaged(network, [folders[part.candidate.name] for part in chosen])
         network.save(folder)
 
-    return _Made(candidate, tuple(chosen), answers, write)
+    return _Combination(candidate, tuple(chosen), answers, write)

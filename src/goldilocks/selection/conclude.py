@@ -110,7 +110,7 @@ def _refit_on_half(decision: Decision, setting: RaceContext) -> bool:
     ):
         return False
     affordable = seconds <= _CHEAP_SECONDS and setting.clock.left() >= 2 * _CHEAP_SECONDS
-    if not affordable or len(setting.dataset.train) < _LEAST_ROWS:
+    if not affordable or len(setting.dataset.train) < _MIN_ROWS:
         return False
     try:
         with time_limit(_PATIENCE * _CHEAP_SECONDS, f"{name}, on half of the rows"):
@@ -125,7 +125,7 @@ def _refit_on_half(decision: Decision, setting: RaceContext) -> bool:
     return True
 
 
-_LEAST_ROWS = 20
+_MIN_ROWS = 20
 """Half of fewer training rows says nothing."""
 _PATIENCE = 10.0
 
@@ -134,7 +134,7 @@ def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], sear
     """The decision that records and measured footprints lead to; nothing is run or measured.
 
     Args:
-        records: Of the run.
+        records: Records of the run.
         footprints: Candidate -> what it needs to answer, of every candidate that finished.
         search: What the search took.
 
@@ -315,7 +315,7 @@ def _seed_run(trial: Trial, records: RunRecords) -> SeedRun:
 
 
 def _with_tokens(footprint: Footprint, trial: Trial) -> Footprint:
-    """Of an endpoint, what the validation part tells better than the few questions it was timed on."""
+    """An endpoint's footprint with token counts from the validation part: better than those of few questions."""
     asked = trial.usage
     if asked is None or not asked.questions:
         return footprint

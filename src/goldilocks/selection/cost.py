@@ -92,9 +92,9 @@ def with_estimates(measured: Floats, *groups: npt.NDArray[np.int64]) -> Floats:
         return np.zeros(len(measured))
     costs = np.full(len(measured), np.nanmin(measured))
     for group in groups:
-        least = np.full(int(group.max()) + 1, np.inf)
-        np.minimum.at(least, group[~unknown], measured[~unknown])
-        costs = np.where(np.isfinite(least[group]), least[group], costs)
+        fastest = np.full(int(group.max()) + 1, np.inf)
+        np.minimum.at(fastest, group[~unknown], measured[~unknown])
+        costs = np.where(np.isfinite(fastest[group]), fastest[group], costs)
     return np.where(unknown, costs, measured)
 
 

@@ -13,7 +13,7 @@ cheaper candidate wins only within ``objective.indifference``. See docs/decision
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,7 +47,7 @@ from goldilocks.support.scoring.statistics import (
     wilson_end,
 )
 
-_MOST_ON_THE_PAGE = 40
+_MAX_ON_PAGE = 40
 """Candidates whose pairwise errors are kept for other values of α."""
 
 
@@ -78,7 +78,7 @@ class Prospects:
     members: tuple[Prospect, ...] = ()
     """The candidates that did not finish."""
     prior: LossPrior | None = None
-    """Of finished and unfinished candidates together, before any final loss was measured; those that it leaves out are
+    """Joint prior of finished and unfinished candidates, before any final loss was measured; candidates outside it are
     independent of the others. ``None``: all are."""
 
 
@@ -121,7 +121,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class _Eligible:
     """The candidates within the limits as arrays, all of shape ``(n_candidates,)`` unless it says otherwise."""
 
     members: Sequence[Finished]
@@ -166,51 +166,27 @@ def decide(
         LimitError: no candidate meets the hard limits; the nearest is named.
     """
     within, beyond = _within_limits(finished, spec)
-    field = _field(within, gold, metric, spec, rule, n_draws)
-    expected = field.costs + monthly_loss(field.posterior.mean, spec.objective)
-    observed = field.costs + monthly_loss(field.losses, spec.objective)
-    chosen = _chosen(field, expected, spec.objective.indifference)
+    eligible = _eligible(within, gold, metric, spec, rule, n_draws)
+    expected = eligible.costs + monthly_loss(eligible.posterior.mean, spec.objective)
+    observed = eligible.costs + monthly_loss(eligible.losses, spec.objective)
+    winner = _winner(eligible, expected, spec.objective.indifference)
     rng = np.random.default_rng(spec.seed)
-    timing = rng.standard_normal(field.noise.shape, dtype=np.float32) * field.cost_errors.astype(np.float32)
-    noise = monthly_loss(field.noise, spec.objective) + timing
-    best = best_set(observed, noise, step=float(monthly_loss(field.step, spec.objective)))
-    tied = {field.names[i] for i in np.flatnonzero(best.members).tolist()} | {field.names[chosen]}
-    losses, future = _loss_draws(field, prospects, rng)
-    drawn = field.costs + monthly_loss(losses, spec.objective) + timing
+    timing = rng.standard_normal(eligible.noise.shape, dtype=np.float32) * eligible.cost_errors.astype(np.float32)
+    noise = monthly_loss(eligible.noise, spec.objective) + timing
+    best = best_set(observed, noise, step=float(monthly_loss(eligible.step, spec.objective)))
+    tied = {eligible.names[i] for i in np.flatnonzero(best.members).tolist()} | {eligible.names[winner]}
+    losses, future = _loss_draws(eligible, prospects, rng)
+    drawn = eligible.costs + monthly_loss(losses, spec.objective) + timing
     future_j = np.array([prospect.cost for prospect in prospects.members]) + monthly_loss(future, spec.objective)
-    names = [*field.names, *(prospect.candidate for prospect in prospects.members)]
-    p_best, regret = _probabilities(names, np.concatenate([drawn, future_j], axis=1), chosen)
-    lowest = int(np.argmin(observed))
-    gaps = observed - observed[lowest]
-    low, high = gaps + np.quantile(noise - noise[:, lowest, None], [0.025, 0.975], axis=0)
-    rows, reviews = list[Standing](), field.table.reviews
-    for i in sorted(range(len(within)), key=lambda i: (i != chosen, expected[i], field.names[i])):
-        name = field.names[i]
-        status = "winner" if i == chosen else "tied" if name in tied else "raced"
-        gap = Measured(float(gaps[i]), float(low[i]), float(high[i]), len(gold), f"{spec.objective.currency} per month")
-        rows.append(
-            replace(
-                standing_of(within[i], status),
-                score=_own_score(field, i, metric),
-                review_below=reviews[i][0] if i in reviews else None,
-                review_share=reviews[i][1] if i in reviews else 0.0,
-                **_noises(field, i),
-                J=float(observed[i]),
-                expected_j=float(expected[i]),
-                gap=gap,
-                p_value=None if i == lowest else float(best.p_values[i]),
-                p_best=p_best[name],
-                reason=_reason(
-                    status, float(expected[i] - expected[chosen]), spec, cheapest=chosen != int(np.argmin(expected))
-                ),
-            )
-        )
-    rows[0] = replace(rows[0], score=_selected_score(field, chosen, metric, spec))
+    names = [*eligible.names, *(prospect.candidate for prospect in prospects.members)]
+    p_best, regret = _probabilities(names, np.concatenate([drawn, future_j], axis=1), winner)
+    costs = _MonthlyCosts(observed, expected, noise, best, winner, tied, p_best)
+    rows = _rows(eligible, costs, metric, spec)
     rows += [replace(standing_of(candidate, "excluded"), reason=reason) for candidate, reason in beyond]
     ranges = decision_map(
         {
             name: (cost, loss)
-            for name, cost, loss in zip(field.names, field.costs.tolist(), field.losses.tolist(), strict=True)
+            for name, cost, loss in zip(eligible.names, eligible.costs.tolist(), eligible.losses.tolist(), strict=True)
         }
     )
     return Choice(
@@ -219,24 +195,72 @@ def decide(
         tied=tuple(row.candidate for row in rows if row.candidate in tied),
         map=ranges,
         expected_regret=regret,
-        loss_noise=_loss_noise(field, best, ranges, expected),
+        loss_noise=_loss_noise(eligible, best, ranges, expected),
         p_best=p_best,
-        names=tuple(field.names),
-        item_losses=field.table.per_item,
+        names=tuple(eligible.names),
+        item_losses=eligible.table.per_item,
         loss_draws=losses,
         j_draws=drawn,
-        seed_spread=field.table.spread.relative,
+        seed_spread=eligible.table.spread.relative,
     )
 
 
-def _field(
+@dataclass(frozen=True, slots=True)
+class _MonthlyCosts:
+    """J of the eligible candidates, money per month, and what follows from it; arrays of shape ``(n_candidates,)``."""
+
+    observed: Floats
+    """J at the measured losses."""
+    expected: Floats
+    """Posterior expected J."""
+    noise: Floats
+    """Resampled errors of J, ``(n_draws, n_candidates)``."""
+    best: BestSet
+    winner: int
+    tied: Collection[str]
+    """The best set, by name."""
+    p_best: Mapping[str, float]
+
+
+def _rows(eligible: _Eligible, costs: _MonthlyCosts, metric: Metric, spec: TaskSpec) -> list[Standing]:
+    """The eligible candidates as rows of the decision: the winner, then the others by expected J."""
+    observed, expected, winner = costs.observed, costs.expected, costs.winner
+    lowest = int(np.argmin(observed))
+    gaps = observed - observed[lowest]
+    low, high = gaps + np.quantile(costs.noise - costs.noise[:, lowest, None], [0.025, 0.975], axis=0)
+    reviews, unit = eligible.table.reviews, f"{spec.objective.currency} per month"
+    n_items = len(eligible.members[0].answers)
+    rows = []
+    for i in sorted(range(len(eligible.members)), key=lambda i: (i != winner, expected[i], eligible.names[i])):
+        name = eligible.names[i]
+        status = "winner" if i == winner else "tied" if name in costs.tied else "raced"
+        above = float(expected[i] - expected[winner])
+        rows.append(
+            replace(
+                standing_of(eligible.members[i], status),
+                score=_selected_score(eligible, i, metric, spec) if i == winner else _own_score(eligible, i, metric),
+                review_below=reviews[i][0] if i in reviews else None,
+                review_share=reviews[i][1] if i in reviews else 0.0,
+                **_noises(eligible, i),
+                J=float(observed[i]),
+                expected_j=float(expected[i]),
+                gap=Measured(float(gaps[i]), float(low[i]), float(high[i]), n_items, unit),
+                p_value=None if i == lowest else float(costs.best.p_values[i]),
+                p_best=costs.p_best[name],
+                reason=_reason(status, above, spec, cheapest=winner != int(np.argmin(expected))),
+            )
+        )
+    return rows
+
+
+def _eligible(
     members: Sequence[Finished],
     gold: Sequence[Gold],
     metric: Metric,
     spec: TaskSpec,
     rule: LossRule | None,
     n_draws: int,
-) -> _Field:
+) -> _Eligible:
     table = loss_table(members, gold, metric, rule, seed=spec.seed)
     centred = (table.per_item - table.per_item.mean(axis=0)).astype(np.float32)
     centred[:, np.ptp(table.per_item, axis=0) == 0] = 0.0  # not the rounding of their mean
@@ -245,7 +269,7 @@ def _field(
     noise *= np.float32((rows / max(rows - 1, 1)) ** 0.5)  # draws with replacement vary by (n - 1) / n too little
     posterior = shrink(table.losses, noise, n_items=len(gold) if table.bounded and len(gold) > 1 else 0, seed=spec.seed)
     errors = noise.std(axis=0)
-    return _Field(
+    return _Eligible(
         members=members,
         table=table,
         losses=table.losses,
@@ -260,87 +284,86 @@ def _field(
     )
 
 
-def _chosen(field: _Field, expected: npt.NDArray[np.float64], indifference: float) -> int:
+def _winner(eligible: _Eligible, expected: npt.NDArray[np.float64], indifference: float) -> int:
     """Position of the winner.
 
     The order is by expected J, then, within its own timing error of the lowest, by validation loss, parameters and
     name; within the user's margin by cost, parameters and name.
     """
     lowest = int(np.argmin(expected))
-    size = [member.candidate.model.parameters for member in field.members]
-    unresolved = normal_quantile() * np.hypot(field.cost_errors, field.cost_errors[lowest])
+    size = [member.candidate.model.parameters for member in eligible.members]
+    unresolved = normal_quantile() * np.hypot(eligible.cost_errors, eligible.cost_errors[lowest])
     equal = np.flatnonzero(expected - expected[lowest] <= unresolved).tolist()
-    best = min(equal, key=lambda i: (field.losses[i], size[i], field.names[i]))
+    best = min(equal, key=lambda i: (eligible.losses[i], size[i], eligible.names[i]))
     near = np.flatnonzero(expected - expected[lowest] <= indifference).tolist() if indifference > 0 else []
-    return min([best, *near], key=lambda i: (field.costs[i], size[i], field.names[i]))
+    return min([best, *near], key=lambda i: (eligible.costs[i], size[i], eligible.names[i]))
 
 
 def _loss_draws(
-    field: _Field, prospects: Prospects, rng: np.random.Generator
+    eligible: _Eligible, prospects: Prospects, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Draws of the losses from the posterior, errors by the training seed included.
 
     Returns:
-        Of the finished candidates, ``(n_draws, n_candidates)``, and of the prospects, ``(n_draws, n_prospects)``.
+        Those of the finished candidates, ``(n_draws, n_candidates)``, and of the prospects, ``(n_draws, n_prospects)``.
     """
-    drawn = field.posterior.draws(rng)
-    drawn = drawn + field.table.seed_errors * rng.standard_normal(drawn.shape)
+    drawn = eligible.posterior.draws(rng)
+    drawn = drawn + eligible.table.seed_errors * rng.standard_normal(drawn.shape)
     mean = np.array([max(prospect.loss, 1e-9) for prospect in prospects.members])
     spread = np.sqrt(np.log1p((np.array([prospect.spread for prospect in prospects.members]) / mean) ** 2))
     future = np.exp(np.log(mean) - spread**2 / 2 + spread * rng.standard_normal((len(drawn), len(mean))))
-    most = max(1.0, float(field.losses.max()))  # several errors in an item make more than 1
-    joint = _jointly(field, prospects.prior, rng)
+    max_loss = max(1.0, float(eligible.losses.max()))  # several errors in an item make more than 1
+    joint = _jointly(eligible, prospects.prior, rng)
     if joint is not None and prospects.prior is not None:
         column = {name: place for place, name in enumerate(prospects.prior.names)}
-        for table, names in ((drawn, field.names), (future, [prospect.candidate for prospect in prospects.members])):
+        for table, names in ((drawn, eligible.names), (future, [prospect.candidate for prospect in prospects.members])):
             for place, name in enumerate(names):
                 if name in column:
-                    table[:, place] = np.minimum(joint[:, column[name]], most)
-    return drawn, np.minimum(future, most)
+                    table[:, place] = np.minimum(joint[:, column[name]], max_loss)
+    return drawn, np.minimum(future, max_loss)
 
 
-def _jointly(field: _Field, prior: LossPrior | None, rng: np.random.Generator) -> npt.NDArray[np.float64] | None:
+def _jointly(eligible: _Eligible, prior: LossPrior | None, rng: np.random.Generator) -> npt.NDArray[np.float64] | None:
     """Draws of the candidates of the prior; ``None`` where it has no finished one, or losses are not those of the race
     because unsure answers are reviewed.
     """
-    places = {name: place for place, name in enumerate(field.names)}
-    both = [] if prior is None or field.table.reviews else [name for name in prior.names if name in places]
+    places = {name: place for place, name in enumerate(eligible.names)}
+    both = [] if prior is None or eligible.table.reviews else [name for name in prior.names if name in places]
     if prior is None or not both:
         return None
     at = [places[name] for name in both]
-    seeds = [
-        len(field.table.seed_losses[place]) if depends_on_seed(field.members[place].candidate) else 0 for place in at
-    ]
+    table, members = eligible.table, eligible.members
+    seeds = [len(table.seed_losses[place]) if depends_on_seed(members[place].candidate) else 0 for place in at]
     measured = MeasuredLosses(
         places=np.array([prior.names.index(name) for name in both]),
-        losses=field.losses[at],
-        noise=field.noise[:, at],
+        losses=eligible.losses[at],
+        noise=eligible.noise[:, at],
         seeds=np.array(seeds),
-        seed_spread=field.table.spread,
-        n_items=len(field.members[0].answers),
-        bounded=field.table.bounded,
+        seed_spread=eligible.table.spread,
+        n_items=len(eligible.members[0].answers),
+        bounded=eligible.table.bounded,
     )
-    return joint_draws(prior, measured, len(field.noise), rng)
+    return joint_draws(prior, measured, len(eligible.noise), rng)
 
 
-def _probabilities(names: Sequence[str], drawn: Floats, chosen: int) -> tuple[dict[str, float], float]:
+def _probabilities(names: Sequence[str], drawn: Floats, winner: int) -> tuple[dict[str, float], float]:
     """P(lowest J) of every candidate, and the expected regret of the winner, from draws of J."""
     # Candidates whose draws are equal (the same answers, the same cost) share the probability.
     lowest = drawn.min(axis=1, keepdims=True)
     first = drawn <= lowest
     shares = (first / first.sum(axis=1, keepdims=True)).mean(axis=0)
-    return dict(zip(names, shares.tolist(), strict=True)), float((drawn[:, chosen] - lowest[:, 0]).mean())
+    return dict(zip(names, shares.tolist(), strict=True)), float((drawn[:, winner] - lowest[:, 0]).mean())
 
 
-def _noises(field: _Field, position: int) -> dict[str, Any]:
-    """How far a candidate's loss may be off: by the items and by the training seeds, apart."""
-    seeds = field.table.seed_losses[position]
-    loss = float(field.losses[position])
+def _noises(eligible: _Eligible, position: int) -> dict[str, Any]:
+    """How far a candidate's loss may be off: by the items and by the training seeds, separately."""
+    seeds = eligible.table.seed_losses[position]
+    loss = float(eligible.losses[position])
     return {
-        "item_error": float(field.item_errors[position]),
-        "seed_error": float(field.table.seed_errors[position]),
+        "item_error": float(eligible.item_errors[position]),
+        "seed_error": float(eligible.table.seed_errors[position]),
         "seed_losses": seeds if len(seeds) > 1 else (),
-        "seed_noise": field.table.spread.error(loss, 1) if len(seeds) > 1 else None,
+        "seed_noise": eligible.table.spread.error(loss, 1) if len(seeds) > 1 else None,
     }
 
 
@@ -353,10 +376,10 @@ def _mean_score(member: Finished) -> Measured:
     return replace(scores[0], value=value, low=low, high=high)
 
 
-def _own_score(field: _Field, position: int, metric: Metric) -> Measured:
+def _own_score(eligible: _Eligible, position: int, metric: Metric) -> Measured:
     """A candidate's validation score; of a share with Wilson's interval, which earlier versions did not record."""
-    score = _mean_score(field.members[position])
-    if not field.table.is_share or score.n < 1:
+    score = _mean_score(eligible.members[position])
+    if not eligible.table.is_share or score.n < 1:
         return score
     worst, best = metric.RANGE if metric.HIGHER_IS_BETTER else metric.RANGE[::-1]
     loss, z = float(loss_of(metric, score.value)), normal_quantile()
@@ -364,17 +387,17 @@ def _own_score(field: _Field, position: int, metric: Metric) -> Measured:
     return replace(score, low=min(ends[0], score.value), high=max(ends[1], score.value))
 
 
-def _selected_score(field: _Field, chosen: int, metric: Metric, spec: TaskSpec) -> Measured:
+def _selected_score(eligible: _Eligible, winner: int, metric: Metric, spec: TaskSpec) -> Measured:
     """The winner's validation score with an interval that allows for its having been selected."""
-    score = _own_score(field, chosen, metric)
+    score = _own_score(eligible, winner, metric)
     alpha, n = spec.objective.alpha, score.n
-    if alpha <= 0 or len(field.members) < 2 or n < 2:
+    if alpha <= 0 or len(eligible.members) < 2 or n < 2:
         return score
     z = selection_error(
-        field.noise, field.posterior, field.costs / alpha, n_items=n if field.step else 0, seed=spec.seed
+        eligible.noise, eligible.posterior, eligible.costs / alpha, n_items=n if eligible.step else 0, seed=spec.seed
     )
     worst, best = metric.RANGE if metric.HIGHER_IS_BETTER else metric.RANGE[::-1]
-    if field.table.is_share:
+    if eligible.table.is_share:
         loss = float(loss_of(metric, score.value))
         end = best + (worst - best) * wilson_end(loss, n, z)
     else:
@@ -384,17 +407,17 @@ def _selected_score(field: _Field, chosen: int, metric: Metric, spec: TaskSpec) 
     return replace(score, low=max(low, min(metric.RANGE)), high=min(high, max(metric.RANGE)))
 
 
-def _loss_noise(field: _Field, best: BestSet, ranges: Sequence[AlphaRange], expected: Floats) -> LossNoise:
+def _loss_noise(eligible: _Eligible, best: BestSet, ranges: Sequence[AlphaRange], expected: Floats) -> LossNoise:
     """Pairwise errors of the candidates that are best for some α, then of those with the lowest expected J."""
-    position = {name: i for i, name in enumerate(field.names)}
+    position = {name: i for i, name in enumerate(eligible.names)}
     order = [position[interval.candidate] for interval in ranges] + np.argsort(expected, kind="stable").tolist()
-    kept = list(dict.fromkeys(order))[:_MOST_ON_THE_PAGE]
-    errors = paired_errors(field.noise[:, kept])
+    kept = list(dict.fromkeys(order))[:_MAX_ON_PAGE]
+    errors = paired_errors(eligible.noise[:, kept])
     return LossNoise(
-        candidates=tuple(field.names[i] for i in kept),
+        candidates=tuple(eligible.names[i] for i in kept),
         standard_errors=tuple(tuple(round(float(error), 9) for error in row) for row in errors),
         critical=best.critical,
-        step=field.step,
+        step=eligible.step,
     )
 
 

@@ -32,7 +32,7 @@ def deciding_metric(spec: TaskSpec, task: Task) -> tuple[str, Metric]:
             f"task file: the metric {name} has no worst value, so it cannot decide (it is reported); name another, "
             f"such as {task.METRICS[0]}."
         )
-    least, most = spec.limits.min_score, max(metric.RANGE)
-    if least is not None and least > most:
-        raise InputError(f"task file: limits.min_score is {least:g}, and {name} is at most {most:g}; lower it.")
+    minimum, maximum = spec.limits.min_score, max(metric.RANGE)
+    if minimum is not None and minimum > maximum:
+        raise InputError(f"task file: limits.min_score is {minimum:g}, and {name} is at most {maximum:g}; lower it.")
     return name, metric

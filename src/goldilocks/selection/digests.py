@@ -16,7 +16,7 @@ from goldilocks.selection.workspace import Workspace
 from goldilocks.support.files import read_record, sha256_of
 
 _TASK_LINES = (b"folder:", b"budget_seconds:")
-"""Of the task file: where the task lay, and a budget that a later session may raise, decide nothing."""
+"""Lines of the task file that do not matter: where the task was, and a budget that a later session may raise."""
 
 
 def digests(workspace: Workspace, n_trials: int) -> dict[str, str]:
@@ -41,7 +41,7 @@ def digests(workspace: Workspace, n_trials: int) -> dict[str, str]:
 
 
 def check_inputs(workspace: Workspace, decision: Decision) -> int:
-    """Compare what a decision was made from with what lies there now; the number of files compared is returned.
+    """Compare what a decision was made from with what is there now; the number of files compared is returned.
 
     Decisions of older versions carry no digests: nothing is compared.
 

@@ -61,7 +61,7 @@ def with_new_part(
         trained: The network that was trained on the new data.
         new: The new data: a name for their domain, and the rows.
         known: Fingerprints of the data that the bundle learnt from.
-        old: Rows of these, as far as they are at hand.
+        old: Rows of these, as far as they are available.
         chosen: The strategy (``None``: none) and its options.
 
     Raises:
@@ -90,7 +90,7 @@ def _domains_of(model: DomainNetworks) -> dict[str, str]:
 
 
 def _reference(bundle: Bundle, old: Part) -> Reference | None:
-    """Where the texts of a bundle without domains lie: from its reference profile, or from its old rows."""
+    """Where the texts of a bundle without domains are: from its reference profile, or from its old rows."""
     from goldilocks.nets.domains import DomainNetworks, Reference, reference_of
 
     if isinstance(bundle.model, DomainNetworks):

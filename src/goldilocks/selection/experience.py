@@ -56,7 +56,7 @@ class Experience:
     within_group: float
     """Standard deviation that candidates of one group share: kinds that end much alike (``groups``)."""
     own: float
-    """Standard deviation of a candidate by itself."""
+    """Standard deviation of a single candidate."""
     base: float
     """Mean of log loss over data sets."""
     rungs: Mapping[str, Mapping[str, Rung]]
@@ -75,7 +75,7 @@ class Experience:
     """Standard deviation that all methods on one model share."""
     shared: Mapping[str, float] = field(default_factory=dict)
     """Share (as text) -> standard deviation, from one data set to the next, of the rung's bias for all networks; with
-    ``/rows`` behind it, for all candidates not trained by gradient descent (absent: the same)."""
+    ``/rows`` appended, for all candidates not trained by gradient descent (absent: the same)."""
     rung_correlation: float = 0.0
     """Correlation of the ``shared`` effects of the rungs of one run: losses fall by a power law, so a run that is far
     from its end after a tenth is still further from it than others after three tenths."""
@@ -87,7 +87,7 @@ class Experience:
     candidates: Mapping[str, CandidateExperience] = field(default_factory=dict)
     """Candidate -> what was seen of it; the others have the level of their kind."""
     unseen: float = 0.0
-    """Standard deviation about the level of its kind, beside ``own``, of a candidate that is not in ``candidates``."""
+    """Standard deviation about the level of its kind, besides ``own``, of a candidate that is not in ``candidates``."""
     source: str = ""
 
     def level_of(self, candidate: Candidate) -> float:
@@ -97,7 +97,7 @@ class Experience:
         return self.base + (kind if known is None else known.level)
 
     def own_variance(self, candidate: Candidate) -> float:
-        """Variance of a candidate by itself, without ``factors``."""
+        """Variance of a single candidate, without ``factors``."""
         known = self.candidates.get(candidate.name)
         return self.own**2 + (self.unseen**2 if known is None else known.variance)
 
@@ -137,7 +137,7 @@ def read_experience(path: Path) -> Experience:
         return parse_experience(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise IntegrityError(
-            f"{path}: is no experience that this version reads ({error}); restore it, or start again with another "
+            f"{path}: is not an experience that this version reads ({error}); restore it, or start again with another "
             "--out."
         ) from error
 

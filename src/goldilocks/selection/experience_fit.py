@@ -9,7 +9,7 @@ the covariance of a Gaussian process over candidates, as Perrone et al. 2018, "S
 Learning", have it over hyperparameters, in its low-rank form.
 
 The relation of a rung to the end is fitted alike: per candidate, drawn to its kind, with the variance that all
-candidates of a data set share apart from their own.
+candidates of a data set share besides their own.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ Floats = npt.NDArray[np.float64]
 Relations = dict[str, dict[str, Rung]]
 """Kind or candidate -> share -> relation of the rung to the end."""
 
-LEAST_SETS = 2
+MIN_SETS = 2
 """With fewer data sets nothing is fitted."""
-_MOST_FACTORS = 3
+_MAX_FACTORS = 3
 _SETS_PER_FACTOR = 4
-_LEAST_SPREAD = 0.05
+_MIN_SPREAD = 0.05
 _ITERATIONS = 25
 _BELIEVED_SETS = 4.0
 """Data sets that the belief about what candidates share at a rung counts for: few sets show little of it."""
 _POOLED = 4.0
-"""A candidate's own spread counts as if so many others had been seen with the mean spread."""
+"""A candidate's own spread counts as if this many others had been seen with the mean spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def fit_experience(
     """The experience of recorded races.
 
     Args:
-        races: Of at least ``LEAST_SETS`` data sets; several seeds of one data set count as one.
+        races: Races of at least ``MIN_SETS`` data sets; several seeds of one data set count as one.
         base: What holds for anything the races do not tell; the experience of the package where it is ``None``.
         keep_structure: Keep the spreads by family, group and model of ``base``, for pools most of whose candidates the
             races do not have.
@@ -70,7 +70,7 @@ def fit_experience(
     """
     base = base or recorded_experience()
     table = _table(races)
-    if len(table.sets) < LEAST_SETS:
+    if len(table.sets) < MIN_SETS:
         return base
     doubt = _doubt(len(table.sets))
     centre, offsets, kind_levels, effects, variance = _additive(table)
@@ -78,7 +78,7 @@ def fit_experience(
     factors = _factors(rest, table.counting)
     rest = rest - _explained(rest, factors)
     within = float(np.nanmean(rest**2)) * _degrees(table, factors) - table.counting
-    own = max(within, _LEAST_SPREAD**2) ** 0.5
+    own = max(within, _MIN_SPREAD**2) ** 0.5
     shared, rungs = _rungs(races, base, doubt)
     between = float(np.std(offsets, ddof=1)) * doubt
     known = {
@@ -92,9 +92,9 @@ def fit_experience(
     if not keep_structure:
         base = replace(
             base,
-            within_family=_LEAST_SPREAD,
-            within_group=_LEAST_SPREAD,
-            within_model=_LEAST_SPREAD,
+            within_family=_MIN_SPREAD,
+            within_group=_MIN_SPREAD,
+            within_model=_MIN_SPREAD,
             groups={},
             level={},
         )
@@ -158,7 +158,7 @@ def _additive(table: _Table) -> tuple[float, Floats, dict[str, float], Floats, F
 def _factors(rest: Floats, counting: float) -> Floats:
     """Loadings ``(n_candidates, k)`` of the principal directions of the residuals, less what chance would show."""
     n_sets, n_candidates = rest.shape
-    k = min(_MOST_FACTORS, n_sets // _SETS_PER_FACTOR, n_candidates - 1)
+    k = min(_MAX_FACTORS, n_sets // _SETS_PER_FACTOR, n_candidates - 1)
     if k < 1:
         return np.zeros((n_candidates, 0))
     filled = np.where(np.isnan(rest), 0.0, rest)
@@ -264,12 +264,12 @@ def _relations(seen: Sequence[_Gap], believed: float, doubt: float) -> tuple[flo
 
     def rung(bias: float, values: Sequence[float]) -> Rung:
         mean = (freedom * sum(value**2 for value in values) + _POOLED * spread**2) / (len(values) + _POOLED)
-        return Rung(round(bias, 4), round(max(float(np.sqrt(mean)) * doubt, _LEAST_SPREAD), 4))
+        return Rung(round(bias, 4), round(max(float(np.sqrt(mean)) * doubt, _MIN_SPREAD), 4))
 
     relations = {"*": rung(overall, [])}
     relations |= {kind: rung(bias, []) for kind, bias in kinds.items()}
     relations |= {name: rung(bias, own[name]) for name, bias in names.items()}
-    return round(max(together * doubt, _LEAST_SPREAD), 4), relations
+    return round(max(together * doubt, _MIN_SPREAD), 4), relations
 
 
 def _drawn(seen: Sequence[_Gap], key: Callable[[_Gap], str], towards: Callable[[_Gap], float]) -> dict[str, float]:
@@ -284,7 +284,7 @@ def _drawn(seen: Sequence[_Gap], key: Callable[[_Gap], str], towards: Callable[[
 
 
 def _doubt(sets: int) -> float:
-    """How much wider than normal a 90 % prediction for the next data set is, when spreads were seen on so many."""
+    """How much wider than normal a 90 % prediction for the next data set is, when spreads were seen on this many."""
     return float(stdtrit(max(sets - 1, 1), 0.95) / NormalDist().inv_cdf(0.95) * (1 + 1 / sets) ** 0.5)
 
 

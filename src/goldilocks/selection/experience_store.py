@@ -18,7 +18,7 @@ from goldilocks.errors import InputError, MissingError
 from goldilocks.nets.hub.conversion_cache import cache_folder
 from goldilocks.records import Trial
 from goldilocks.selection.experience import Experience, recorded_experience
-from goldilocks.selection.experience_fit import LEAST_SETS, fit_experience
+from goldilocks.selection.experience_fit import MIN_SETS, fit_experience
 from goldilocks.selection.race_table import COLUMNS, OPTIONAL, TableRace, races_of
 
 VERSION = 1
@@ -43,7 +43,7 @@ class ExperienceStore:
             where: Their file, for error messages.
 
         Raises:
-            InputError: the rows are no races (see ``read_table``), or the store cannot be used.
+            InputError: the rows are not races (see ``read_table``), or the store cannot be used.
         """
         rows = list(rows)
         races_of(rows, where=where or str(self.path))  # all or nothing
@@ -95,13 +95,13 @@ class ExperienceStore:
         """The experience of the store's races, on top of ``base`` (that of the package).
 
         Raises:
-            InputError: the store has races on fewer than ``LEAST_SETS`` data sets.
+            InputError: the store has races on fewer than ``MIN_SETS`` data sets.
         """
         races = self.races()
         sets = len({race.dataset for race in races})
-        if sets < LEAST_SETS:
+        if sets < MIN_SETS:
             raise InputError(
-                f"{self.path}: has races on {sets} data sets; at least {LEAST_SETS} are needed. "
+                f"{self.path}: has races on {sets} data sets; at least {MIN_SETS} are needed. "
                 "Add finished runs with `goldilocks experience import RUN`."
             )
         return fit_experience(races, base or recorded_experience(), keep_structure=True)
@@ -144,9 +144,9 @@ def rows_of_run(dataset: str, trials: Sequence[Trial], *, seed: int, n_labels: i
 
     Args:
         dataset: What the store calls the data.
-        trials: Of the race.
-        seed: Of the task.
-        n_labels: Of the data.
+        trials: Trials of the race.
+        seed: Seed of the task.
+        n_labels: Number of labels of the data.
     """
     finished = {trial.candidate for trial in trials if trial.share >= 1 and not trial.repeat}
     rows = []

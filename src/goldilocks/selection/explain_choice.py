@@ -123,7 +123,7 @@ def _valid_range(winner: str, ranges: Sequence[AlphaRange], objective: Objective
             f"At {price}, {here.candidate} has a lower observed J; the difference is within the measurement error or "
             "the stated margin."
         )
-    plausible = here.alpha_from / requests >= _LEAST_PRICE
+    plausible = here.alpha_from / requests >= _MIN_PRICE
     low = _plain(here.alpha_from / requests if plausible else 0.0)
     if here.alpha_to is not None:
         span = f"if an error costs between {low} and {_plain(here.alpha_to / requests)} {objective.currency}"
@@ -136,7 +136,7 @@ def _valid_range(winner: str, ranges: Sequence[AlphaRange], objective: Objective
     return f"It has the lowest J {span}{below}."
 
 
-_LEAST_PRICE = 1e-6
+_MIN_PRICE = 1e-6
 """Money per error below which no error costs anything: who is best there is not said."""
 
 
@@ -149,7 +149,7 @@ def _plain(value: float) -> str:
     """
     if value <= 0:
         return "0"
-    if value < _LEAST_PRICE:
+    if value < _MIN_PRICE:
         return "less than 0.000001"
     digits = max(0, 2 - math.floor(math.log10(value)))
     shown = f"{value:,.{digits}f}"

@@ -73,7 +73,7 @@ class Guard:
             The candidates that failed; empty if none did.
         """
         failures: list[Failure] = []
-        begun = self.clock.elapsed() if since is None else since
+        started = self.clock.elapsed() if since is None else since
         try:
             yield failures
         except only as error:
@@ -81,7 +81,7 @@ class Guard:
             if reason is None:
                 raise
             elapsed = self.clock.elapsed()
-            failures += [Failure(name, stage, reason, elapsed - begun, elapsed) for name in names]
+            failures += [Failure(name, stage, reason, elapsed - started, elapsed) for name in names]
         if failures:
             gc.collect()  # a model that was too large lives on in the frames of its error
         for failure in failures:

@@ -29,7 +29,7 @@ _PATIENCE_SECONDS = 300
 _SINGLE_SECONDS, _BATCH_SECONDS = 1.0, 0.3
 """A race measures every model that finished: a hundred texts of 10 ms, and throughput to about a tenth."""
 _PAID_QUESTIONS, _PAID_SECONDS = 20, 60.0
-"""An endpoint is timed on so many questions, one after the other. Of fewer than 20 the 95th percentile is the slowest
+"""An endpoint is timed on this many questions, one after the other. Of fewer than 20 the 95th percentile is the slowest
 alone; more would be money for a number whose interval is in the record."""
 _ITS_OWN = 3
 """Exit code of a failure that is the model's own."""
@@ -97,13 +97,13 @@ def _loaded(family: str, engine: str, folder: Path) -> Model:
 
 
 def _main(family: str, engine: str, folder: Path, texts: Path, log: SpendingLog) -> None:
-    begun = time.perf_counter()
+    started = time.perf_counter()
     model = _loaded(family, engine, folder)
     sample = [load if isinstance(load, str) else tuple(load) for load in json.loads(texts.read_text(encoding="utf-8"))]
     if isinstance(model, TracksSpending):
         model.spending_log = log
     model.predict(sample[:1])
-    loading = time.perf_counter() - begun
+    loading = time.perf_counter() - started
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if isinstance(model, TracksSpending):
         measured = footprint(
@@ -111,7 +111,7 @@ def _main(family: str, engine: str, folder: Path, texts: Path, log: SpendingLog)
             sample,
             load_seconds=loading,
             size_bytes=size,
-            timing=Timing(_PAID_SECONDS, batch_seconds=0.0, warm_up=0, most_single=_PAID_QUESTIONS),
+            timing=Timing(_PAID_SECONDS, batch_seconds=0.0, warm_up=0, max_single=_PAID_QUESTIONS),
             rest=model.rest,
         )
     else:

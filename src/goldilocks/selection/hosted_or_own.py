@@ -20,9 +20,9 @@ from goldilocks.selection.learning_curve import Exponent
 HOSTED = "api"
 """The family of endpoints."""
 _TRIVIAL = "majority"
-_MOST = 1e12
+_MAX = 1e12
 """A volume above this is "none"."""
-_MOST_ROWS = 1e9
+_MAX_ROWS = 1e9
 """A number of labels above this is "none"."""
 
 
@@ -110,7 +110,7 @@ def _break_even(choice: Choice, hosted: Standing, own: Standing, spec: TaskSpec)
     each = float(saved.mean())
     if fixed * each <= 0:
         return None
-    drawn = np.where(saved * fixed > 0, fixed / np.where(saved == 0, 1.0, saved), _MOST)
+    drawn = np.where(saved * fixed > 0, fixed / np.where(saved == 0, 1.0, saved), _MAX)
     return _measured(fixed / each, drawn, "requests per month")
 
 
@@ -135,7 +135,7 @@ def labels_needed(
         target: Draws of the loss to reach, the same shape.
         law: How the loss falls with the rows.
         rows: Training rows it has.
-        seed: Of the draws of the exponent.
+        seed: Seed of the draws of the exponent.
 
     Returns:
         The median with a 95 % interval; ``None``: more than a billion rows, or never.
@@ -149,9 +149,9 @@ def labels_needed(
     rates = -np.log2(law.factors(len(now), seed))  # the exponent b of each draw
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         logs = math.log(rows) + np.log(now / np.maximum(target, 1e-9)) / np.maximum(rates, 1e-3)
-    drawn = np.exp(np.clip(np.nan_to_num(logs, nan=math.log(_MOST)), 0.0, math.log(_MOST)))
+    drawn = np.exp(np.clip(np.nan_to_num(logs, nan=math.log(_MAX)), 0.0, math.log(_MAX)))
     middle = float(np.median(drawn))
-    return None if middle >= _MOST_ROWS else _measured(middle, drawn, "labels")
+    return None if middle >= _MAX_ROWS else _measured(middle, drawn, "labels")
 
 
 def _measured(value: float, drawn: Sequence[float] | npt.NDArray[np.float64], unit: str) -> Measured:

@@ -43,14 +43,14 @@ def with_incumbent(
     """The baselines with the answers of the user's incumbent.
 
     Args:
-        baselines: Of the task.
+        baselines: Baselines of the task.
         incumbent: A predictions file (.jsonl, .csv and what else data are read from), or a bundle's folder.
         spec: Names the columns of the data; relative names start at its folder.
         task: Says what the model's input is.
         dataset: Whose validation part has to be answered.
 
     Raises:
-        InputError: validation rows have no answer, an answer is no label of the data, or a bundle is of another task.
+        InputError: validation rows have no answer, an answer is not a label of the data, or the bundle's task differs.
         MissingError: there is no such file or folder.
         IntegrityError: the bundle is damaged.
     """
@@ -145,7 +145,7 @@ def _answer(cell: Any, dataset: Dataset, where: str) -> Answer:
 
 
 def _check_labels(incumbent: str, answers: Sequence[Answer], dataset: Dataset) -> None:
-    """See that labels and tags are those of the data, and that there is a tag for each word.
+    """Check that labels and tags are those of the data, and that there is a tag for each word.
 
     Raises:
         InputError: they are not; the nearest label is named.

@@ -30,11 +30,11 @@ _DAMPED_FROM = 2
 _HIGHEST = 0.95
 """Level above which the noise of a share, which vanishes at 1, is taken as there."""
 _FURTHEST = 1.5
-"""How far, in logarithms, a measured loss may lie above its level in the linearised likelihood."""
+"""How far, in logarithms, a measured loss may be above its level in the linearised likelihood."""
 _STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 """Grid of the spread by the training seed, in standard deviations of its logarithm."""
 _CORRELATION = 0.5
-"""Of the errors of candidates whose answers are all right, which do not tell it."""
+"""Correlation of the errors of candidates whose answers are all right, which cannot be estimated from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class MeasuredLosses:
     """How far losses vary from seed to seed."""
     n_items: int
     bounded: bool
-    """Whether losses lie between 0 and 1: their variance is then that of a share, else proportional to them."""
+    """Whether losses are between 0 and 1: their variance is then that of a share, else proportional to them."""
 
 
 def joint_draws(
@@ -79,10 +79,10 @@ def joint_draws(
     loss of 0 is then no evidence of a loss of 0.
 
     Args:
-        prior: Of all candidates.
+        prior: Prior of all candidates.
         measured: At least one.
         n_draws: Draws.
-        rng: Of the draws.
+        rng: Random generator of the draws.
 
     Source:
         Breslow & Clayton 1993 (penalised quasi-likelihood) for a log link.
@@ -119,7 +119,7 @@ def joint_draws(
 def _spreads(known: SeedSpread) -> list[tuple[float, float]]:
     """Possible spreads by the training seed, with their log probabilities.
 
-    The logarithm of a standard deviation that rests on so many degrees of freedom has one of 1 / sqrt(2 * freedom).
+    The logarithm of a standard deviation with this many degrees of freedom has one of 1 / sqrt(2 * freedom).
     """
     off = (2 * max(known.freedom, 1.0)) ** -0.5
     return [(known.relative * float(np.exp(off * step)), -(step**2) / 2) for step in _STEPS]
@@ -144,7 +144,7 @@ def _of_items(measured: MeasuredLosses) -> tuple[npt.NDArray[np.float64], npt.ND
 
 
 def _variance(losses: npt.NDArray[np.float64], measured: MeasuredLosses) -> npt.NDArray[np.float64]:
-    """Of a mean loss at a level, up to a factor."""
+    """Variance of a mean loss at a level, up to a factor."""
     left = 1 - np.minimum(losses, _HIGHEST) if measured.bounded else 1.0
     return np.asarray(losses * left / measured.n_items)
 
@@ -169,6 +169,6 @@ def _root(covariance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
-def contenders(expected: Sequence[float] | Floats, most: int) -> npt.NDArray[np.int64]:
-    """Positions of the lowest expected values, at most so many, in order of position."""
-    return np.sort(np.argsort(np.asarray(expected), kind="stable")[:most])
+def contenders(expected: Sequence[float] | Floats, limit: int) -> npt.NDArray[np.int64]:
+    """Positions of the lowest expected values, at most ``limit``, in order of position."""
+    return np.sort(np.argsort(np.asarray(expected), kind="stable")[:limit])

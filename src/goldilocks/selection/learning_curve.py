@@ -76,9 +76,9 @@ def half_rows(half: Floats, full: Floats, seed_spread: float) -> HalfRows:
         seed_spread: Standard deviation of the log loss from seed to seed; 0 where training is deterministic.
     """
     n = len(full)
-    least = 0.5 / max(n, 1)  # no loss is taken to be below half an item
-    losses = max(float(half.mean()), least), max(float(full.mean()), least)
+    minimum = 0.5 / max(n, 1)  # no loss is taken to be below half an item
+    losses = max(float(half.mean()), minimum), max(float(full.mean()), minimum)
     influence = half / losses[0] - full / losses[1]  # delta method, paired
     # Few errors say less than their own spread: at least that of half an item more or less.
-    items = max(float(influence.std()) / math.sqrt(max(n, 1)), least / losses[1])
+    items = max(float(influence.std()) / math.sqrt(max(n, 1)), minimum / losses[1])
     return HalfRows(*losses, math.hypot(items, math.sqrt(2) * seed_spread))

@@ -42,7 +42,7 @@ CHANCE_ERRORS = 2.0
 """A rung within this many standard errors of the majority loss is uninformative."""
 _SCALES: Floats = np.array([0.6, 1.0, 1.67, 2.78, 4.63])
 """Grid of ``s``: equal steps in its logarithm."""
-_LEAST_NOISE = 1e-3
+_MIN_NOISE = 1e-3
 _SHARED_COUNTING = 0.5
 """Share of a loss's sampling variance that other candidates have in common, as models err on the same items."""
 
@@ -66,7 +66,7 @@ class Posterior:
     n_items: int
     """Validation items: a loss below half an item is taken as half an item."""
     n_labels: int = 0
-    """Labels to tell apart; 0: unknown, or none."""
+    """Number of labels; 0: unknown, or none."""
     chance: float | None = None
     """Loss of the majority answer; ``None``: unknown, no rung is passed over."""
     mean: Floats = field(init=False)
@@ -270,7 +270,7 @@ class Posterior:
     def counting_noise(self, loss: float) -> float:
         """Standard deviation of log loss from counting it on ``n_items``, of which other candidates share half."""
         error = np.sqrt((1 - min(loss, 0.99)) / max(loss * self.n_items, 0.5))
-        return max(min(float(error), 1.0) * float(np.sqrt(_SHARED_COUNTING)), _LEAST_NOISE)
+        return max(min(float(error), 1.0) * float(np.sqrt(_SHARED_COUNTING)), _MIN_NOISE)
 
     # -------------------------------------------------------------------------------------------------------- inside
 
@@ -295,7 +295,7 @@ class Posterior:
     def _counting(self, observation: Observation, expected: float) -> float:
         """Standard deviation of an observation's log loss by counting.
 
-        It is that of the true loss, for which the geometric mean of the measured and the expected loss stands: at the
+        It is that of the true loss, for which the geometric mean of the measured and the expected loss is taken: at the
         measured one, 3 errors where 8 were expected would count for more than 8 where 3 were. A probe's is part of its
         spread.
         """
@@ -316,7 +316,7 @@ class Posterior:
     def _noise(self, share: float, losses: Floats) -> Floats:
         """Own noise of every candidate at a rung, ``(n_candidates,)``, were it scored now."""
         counting = np.sqrt((1 - np.minimum(losses, 0.99)) / np.maximum(losses * self.n_items, 0.5))
-        counting = np.maximum(np.minimum(counting, 1.0) * np.sqrt(_SHARED_COUNTING), _LEAST_NOISE)
+        counting = np.maximum(np.minimum(counting, 1.0) * np.sqrt(_SHARED_COUNTING), _MIN_NOISE)
         return np.asarray(counting if share >= 1 else np.hypot(self._table(share)[0], counting))
 
     def _table(self, share: float) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:

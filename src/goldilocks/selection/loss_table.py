@@ -64,7 +64,7 @@ class LossTable:
     losses: npt.NDArray[np.float64]
     """Mean over items and seeds, ``(n_candidates,)``."""
     bounded: bool
-    """Whether losses lie between 0 and 1; several errors in an item make more."""
+    """Whether losses are between 0 and 1; several errors in an item make more."""
     steps: bool
     """Whether an item is just right or wrong."""
     is_share: bool
@@ -89,7 +89,7 @@ def loss_table(
         gold: Right answers of the validation items.
         metric: The metric that decides.
         rule: How answers become loss in money; ``None``: by the metric's loss, as recorded in the trials.
-        seed: Of the groups of items, where the metric needs some.
+        seed: Seed of the groups of items, where the metric needs some.
     """
     runs = [run for member in members for run in member.runs()]
     counts = np.array([1 + len(member.further) for member in members])

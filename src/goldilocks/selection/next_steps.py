@@ -31,7 +31,7 @@ def next_steps(
     More labels are not proposed for a winner that a short budget let train on a part of the rows only.
 
     Args:
-        records: Of the run.
+        records: Records of the run.
         choice: The decision.
         finished: Candidates that ran to the end.
         prospects: Candidates that did not.
@@ -41,7 +41,7 @@ def next_steps(
 
 
 def compared_with_hosted(records: RunRecords, choice: Choice, finished: Sequence[Finished]) -> HostedOrOwn | None:
-    """The best endpoint beside the best owned model; see ``hosted_or_own``."""
+    """The best endpoint compared with the best owned model; see ``hosted_or_own``."""
     if not any(standing.family == HOSTED for standing in choice.standings):
         return None
     member = next(member for member in finished if member.candidate.name == choice.winner.candidate)
@@ -117,11 +117,11 @@ def _larger(records: RunRecords, choice: Choice, prospects: Sequence[Prospect]) 
     names = [name for name in (*choice.names, *unfinished) if pool[name].model.parameters > size]
     if not names:
         return None
-    least = min(pool[name].model.parameters for name in names)
+    smallest = min(pool[name].model.parameters for name in names)
     steps = [
         _forecast(records, unfinished[name]) if name in unfinished else _finished_step(records, choice, pool[name])
         for name in names
-        if pool[name].model.parameters == least
+        if pool[name].model.parameters == smallest
     ]
     return min(steps, key=lambda step: step.expected_j.value)
 

@@ -16,9 +16,9 @@ from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.standings import Standings
 
 _Z = 1.96
-_MOST_JOINT = 64
+_MAX_JOINT = 64
 """Finished candidates, and unfinished ones, that are drawn jointly: the others are too far behind for it to matter."""
-_MOST_GAPS = 128
+_MAX_GAPS = 128
 """Finished candidates whose rungs are compared with their ends: more add little to what a rung is known to be off."""
 _HOPEFUL = 2.0
 """Standard deviations below its forecast at which an unfinished candidate is compared with others."""
@@ -26,7 +26,7 @@ _HOPEFUL = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Forecasts:
-    """Of the candidates that could still be run."""
+    """Forecasts for the candidates that could still be run."""
 
     prospects: Prospects
     losses: Mapping[str, Measured]
@@ -103,7 +103,7 @@ def prior_of(
     for probe in standings.screening.looks if standings.screening else ():
         posterior.observe(Observation(f"{probe.model}/head_only", probe.probe_loss, 0.0))
     finals = {trial.candidate: trial.loss for trial in ended if not trial.repeat}
-    compared = set(list(finals)[:_MOST_GAPS])
+    compared = set(list(finals)[:_MAX_GAPS])
     for trial in standings.trials:
         schedule = standings.short_schedules.get(trial.candidate)
         share = trial.share if schedule is None else schedule.progress(trial.share)
@@ -113,11 +113,11 @@ def prior_of(
                 posterior.observe_gap(rung, finals[trial.candidate])
             elif trial.candidate not in finals:
                 posterior.observe(rung)
-    best = contenders([end.cost.total + float(monthly_loss(end.trial.loss, objective)) for end in ends], _MOST_JOINT)
+    best = contenders([end.cost.total + float(monthly_loss(end.trial.loss, objective)) for end in ends], _MAX_JOINT)
     names = [ends[place].candidate.name for place in best.tolist()]
     low = [
         prospect.cost + float(monthly_loss(prospect.loss - _HOPEFUL * prospect.spread, objective))
         for prospect in prospects
     ]
-    names += [prospects[place].candidate for place in contenders(low, _MOST_JOINT).tolist()]
+    names += [prospects[place].candidate for place in contenders(low, _MAX_JOINT).tolist()]
     return posterior.joint([name for name in names if name in kept])

@@ -53,7 +53,7 @@ class Runner(Protocol):
 
 @runtime_checkable
 class ReportsLoss(Protocol):
-    """A run (beside ``Runner``) that is trained by gradient descent."""
+    """A run (besides ``Runner``) that is trained by gradient descent."""
 
     @property
     def loss(self) -> float | None:
@@ -67,14 +67,14 @@ class Order:
     candidate: Candidate
     rung: int
     share: float
-    """Of the full run, at the rung."""
+    """Share of the full run at the rung."""
     why: str
     predicted: float
     """Seconds."""
     value: float
     """Money per month; see ``records.Trial``."""
     seconds_left: float
-    """Of the budget: the run ends by itself when they are over."""
+    """Seconds left of the budget: the run ends on its own when they are over."""
     limit: float
     """Time limit, seconds; see ``selection/watchdog.py``."""
     repeat: int = 0
@@ -82,7 +82,7 @@ class Order:
     texts_after: int = 0
     """Texts that the candidate, whose pace is not known, would have to answer after the race, were it the winner."""
     kept_after: float = 0.0
-    """Seconds that are kept for them, beside ``seconds_left``."""
+    """Seconds that are kept for them, in addition to ``seconds_left``."""
 
     @property
     def name(self) -> str:
@@ -133,7 +133,7 @@ def carry_out(bench: Workbench, order: Order) -> Trial | None:
 
 def _carry_out(bench: Workbench, order: Order) -> Trial | None:
     name, share, repeat, validation = order.candidate.name, order.share, order.repeat, bench.dataset.validation
-    begun, used = time.perf_counter(), bench.workspace.spending_log(name).own()
+    started, used = time.perf_counter(), bench.workspace.spending_log(name).own()
     until = bench.clock.elapsed() + order.seconds_left
     if repeat and bench.repeat is not None:
         run = bench.repeat(order.candidate, repeat)
@@ -173,7 +173,7 @@ def _carry_out(bench: Workbench, order: Order) -> Trial | None:
         candidate=name,
         rung=order.rung,
         share=share,
-        seconds=max(time.perf_counter() - begun, 0.0),
+        seconds=max(time.perf_counter() - started, 0.0),
         score=score,
         loss=(
             float(loss_of(bench.metric, score.value))
@@ -194,7 +194,7 @@ def _carry_out(bench: Workbench, order: Order) -> Trial | None:
 
 
 def _refuse_undefined(metric: Metric, gold: Sequence[Gold], answers: Answers) -> None:
-    """See that the metric has a value for a candidate's answers; without one it is excluded."""
+    """Check that the metric has a value for a candidate's answers; without one it is excluded."""
     if not math.isfinite(value := score_of(metric, gold, answers.values)):
         raise InputError(
             f"the metric is not defined for its answers (it is {value}); exclude the candidate, or let another metric "
@@ -210,7 +210,7 @@ class RemoteBench:
     """What all purchases of a race need on other machines; handed over once."""
 
     store: RunStore
-    """Its workspace is left behind: each purchase has a temporary one."""
+    """Its workspace does not travel: each purchase has a temporary one."""
     metric: Metric
     rule: LossRule | None
     threads: int
@@ -285,7 +285,7 @@ def _import_training(candidate: Candidate) -> None:
 
 
 def checkpoint_of(workspace: Workspace, order: Order) -> dict[str, bytes]:
-    """The files that an order needs beside the data: the candidate's checkpoint, where its run has begun."""
+    """The files that an order needs in addition to the data: the candidate's checkpoint, where its run has begun."""
     folder = workspace.of_candidate(order.candidate.name)
     return {} if order.repeat else {f"checkpoint/{name}": data for name, data in packed(folder / "checkpoint").items()}
 

@@ -42,7 +42,7 @@ class PurchaseTimes:
         )
 
     def to_each_rung(self, done: Ints, spent: Floats, again: Sequence[int]) -> Floats:
-        """Predicted seconds from where each candidate stands to each rung, ``(n, rungs)``.
+        """Predicted seconds from each candidate's current rung to each rung, ``(n, rungs)``.
 
         Args:
             done: Rungs that each candidate has.

@@ -212,9 +212,9 @@ class _Race:
 
     def _collect(self, name: str, result: Callable[[], Any]) -> None:
         """Record what became of an order."""
-        order, begun = self.orders[name]
+        order, started = self.orders[name]
         trial: Trial | None = None
-        with self.guard.watch("race", [order.name], since=begun) as failed:
+        with self.guard.watch("race", [order.name], since=started) as failed:
             try:
                 trial = self._received(order, result())
             except WorkerLostError as error:
@@ -252,9 +252,9 @@ class _Race:
         """A worker ended: its rung is lost; a candidate that ended several is taken to be the cause."""
         self.lost[order.name] += 1
         self.setting.progress(WorkerLost(order.candidate.name, order.share, reason))
-        if self.lost[order.name] >= _MOST_LOST:
+        if self.lost[order.name] >= _MAX_LOST:
             raise IntegrityError(
-                f"{_MOST_LOST} workers have ended while they ran it ({reason}); it may need more memory than a worker "
+                f"{_MAX_LOST} workers have ended while they ran it ({reason}); it may need more memory than a worker "
                 "has."
             )
 
@@ -322,7 +322,7 @@ def _checked(setting: RaceContext, members: Collection[str]) -> list[Trial]:
             else f"rung {trial.rung} ends at another share than {trial.share:g}"
             if trial.rung >= len(RUNGS) or abs(RUNGS[trial.rung] - trial.share) > 1e-6
             else f"damaged (loss {trial.loss:g})"
-            if trial.loss > (setting.rule.most if setting.rule else 1.0) + 1e-6
+            if trial.loss > (setting.rule.max_loss if setting.rule else 1.0) + 1e-6
             else "it was scored on other data"
             if trial.data_fingerprint != setting.dataset.fingerprint
             else ""
@@ -354,17 +354,17 @@ def _over_disk(candidate: Candidate, setting: RaceContext) -> str:
 def _measure(candidate: Candidate, setting: RaceContext, guard: Guard, reserve: Reserve) -> list[str]:
     """Take the footprint of a finished candidate; one that cannot be measured is excluded, and returned."""
     assert setting.measure is not None
-    begun = setting.clock.elapsed()
+    started = setting.clock.elapsed()
     with guard.watch("measuring", [candidate.name]) as failed:
         setting.measure(candidate, setting.dataset.validation.texts[:FOOTPRINT_TEXTS])
-    reserve.measured[candidate.name] = setting.clock.elapsed() - begun
+    reserve.measured[candidate.name] = setting.clock.elapsed() - started
     return [failure.candidate for failure in failed]
 
 
 _BUDGET_ENDED = "the budget ended"
 _OVERDRAFT = 0.05
 """Share of the budget by which a candidate that is already trained may overdraw it to be scored on the test part."""
-_MOST_LOST = 2
+_MAX_LOST = 2
 """Workers that may end while they run one candidate, before it is excluded."""
 FOOTPRINT_TEXTS = 64
 """Validation texts that a footprint is measured on."""
@@ -384,7 +384,7 @@ _BASELINE = "majority"
 
 
 def _check_decides(standings: Standings, setting: RaceContext, full: str) -> None:
-    """See that a candidate beside the majority answer is finished, or raise what ``race`` says."""
+    """Check that a candidate other than the majority answer is finished, or raise what ``race`` says."""
     done = {trial.candidate for trial in standings.trials if trial.share >= 1} - set(standings.dropped)
     if any(map(_decides, done)):
         return

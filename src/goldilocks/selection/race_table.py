@@ -36,10 +36,10 @@ COLUMNS = (
     "seed",
 )
 OPTIONAL = ("labels", "parameters")
-MOST_ROWS = 1_000_000
-"""Of a table; so many take about 2 GB."""
+MAX_ROWS = 1_000_000
+"""Maximum number of rows of a table; they take about 2 GB."""
 _MACHINE = Machine(cores=1, memory_bytes=8 * 10**9, device="cpu", gflops=100.0, bf16=False, name="of the table")
-_LEAST_SECONDS = 1e-6
+_MIN_SECONDS = 1e-6
 _SHOWN = 80
 """Characters of a foreign header that are shown."""
 
@@ -66,7 +66,7 @@ class Curve:
 
     @property
     def seconds(self) -> float:
-        """Of the full run."""
+        """Seconds of the full run."""
         return sum(point.seconds for point in self.points.values())
 
 
@@ -85,7 +85,7 @@ class TableRace:
 
     @property
     def seconds(self) -> float:
-        """Of the exhaustive race."""
+        """Seconds of the exhaustive race."""
         return sum(curve.seconds for curve in self.curves.values())
 
     @property
@@ -127,7 +127,7 @@ def read_table(path: Path) -> list[TableRace]:
     """The races of a CSV file, in the order of data set and seed.
 
     Raises:
-        InputError: the file is missing or lacks a column; a cell is no number, or out of its range; a rung is there
+        InputError: the file is missing or lacks a column; a cell is not a number, or out of its range; a rung is there
             twice; a candidate has no last rung; a data set has fewer than two candidates.
     """
     races = races_of(read_rows(path), where=str(path))
@@ -153,16 +153,16 @@ def read_rows(path: Path) -> list[dict[str, str]]:
             reader.fieldnames = header
             rows = [
                 {key: value or "" for key, value in row.items() if key is not None}
-                for row in islice(reader, MOST_ROWS + 1)
+                for row in islice(reader, MAX_ROWS + 1)
             ]
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8; save the table as UTF-8 CSV.") from error
     except csv.Error as error:
-        raise InputError(f"{path}: is no CSV file ({error}); save the table as CSV with commas.") from error
+        raise InputError(f"{path}: is not a CSV file ({error}); save the table as CSV with commas.") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions.") from error
-    if len(rows) > MOST_ROWS:
-        raise InputError(f"{path}: has more than {MOST_ROWS:,} rows; give fewer data sets or candidates at a time.")
+    if len(rows) > MAX_ROWS:
+        raise InputError(f"{path}: has more than {MAX_ROWS:,} rows; give fewer data sets or candidates at a time.")
     return rows
 
 
@@ -242,7 +242,7 @@ def _line(row: Mapping[str, str], where: str) -> _Line:
         seed=row["seed"].strip(),
         candidate=Candidate(info, method),
         share=number("rung", 1e-9, 1),
-        point=Point(max(number("seconds", 0, 1e12), _LEAST_SECONDS), 1 - number("validation_score", -1e6, 1)),
+        point=Point(max(number("seconds", 0, 1e12), _MIN_SECONDS), 1 - number("validation_score", -1e6, 1)),
         test_score=number("test_score", -1e6, 1, math.nan) if row["test_score"].strip() else math.nan,
         n_items=int(number("n", 1, 1e12)),
         n_labels=int(number("labels", 0, 1e9, 0)),

@@ -16,7 +16,7 @@ from goldilocks import plugins
 from goldilocks.protocols import Policy
 from goldilocks.records import Measured
 from goldilocks.selection.experience import Experience, recorded_experience
-from goldilocks.selection.experience_fit import LEAST_SETS, fit_experience
+from goldilocks.selection.experience_fit import MIN_SETS, fit_experience
 from goldilocks.selection.race_table import TableRace, true_scores
 from goldilocks.selection.replay import replay
 from goldilocks.selection.standings import Standings
@@ -34,7 +34,7 @@ class Replayed:
     seed: str
     policy: str
     budget_share: float | None
-    """Share of the exhaustive seconds that the policy may spend; ``None``: it stops by itself."""
+    """Share of the exhaustive seconds that the policy may spend; ``None``: it stops on its own."""
     spent_share: float
     chosen: str
     regret: float
@@ -59,7 +59,7 @@ class ReplayPlan:
     policies: Sequence[str] = ("value", "halving", "random", "smallest_first")
     shares: Sequence[float] = SHARES
     waiting_hour: float = 5.0
-    """Price of an hour of waiting, for where ``value`` stops by itself."""
+    """Price of an hour of waiting, for where ``value`` stops on its own."""
     cold: bool = False
     """Without the experience of the other data sets."""
     repeats: int = 1
@@ -101,7 +101,7 @@ def replay_table(
 def experience_of_others(races: Sequence[TableRace], dataset: str, *, cold: bool = False) -> Experience:
     """The experience of all data sets but one; that of the package where they are too few, or on demand."""
     others = [race for race in races if race.dataset != dataset]
-    if cold or len({race.dataset for race in others}) < LEAST_SETS:
+    if cold or len({race.dataset for race in others}) < MIN_SETS:
         return recorded_experience()
     return fit_experience(others)
 

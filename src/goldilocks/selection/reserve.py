@@ -17,7 +17,7 @@ MEASURING = 3.0
 """A footprint, before one was measured: a fresh Python that loads a model and answers for 1.3 s."""
 WRITING = 2.0
 """Decision, bundle and report of a small model."""
-MOST = 0.4
+MAX_SHARE = 0.4
 """Share of the budget that footprint, loading and writing are given at most, so that a short search buys anything at
 all. The test part may take the rest; where it would take longer, the budget cannot be kept whatever is bought."""
 
@@ -45,10 +45,10 @@ class Reserve:
         footprint = max(self.measured.values(), default=MEASURING)
         loading = max((self.measured.get(trial.candidate, footprint) for trial in contenders), default=footprint)
         before, after = footprint + loading + WRITING, self.testing(trials)
-        most = MOST * self.budget_seconds
-        if after > self.budget_seconds - most:  # the budget cannot be kept
-            return min(before + after, most)
-        return min(before, most) + after
+        limit = MAX_SHARE * self.budget_seconds
+        if after > self.budget_seconds - limit:  # the budget cannot be kept
+            return min(before + after, limit)
+        return min(before, limit) + after
 
     def testing(self, trials: Sequence[Trial]) -> float:
         """Seconds of the test part and the reference profile that ``seconds`` holds."""

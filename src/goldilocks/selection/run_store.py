@@ -83,10 +83,10 @@ class RunStore:
             info, self._folder(info), self.dataset.train, self.dataset.goal, seed=self.seed
         )
         assert not hasattr(network, "fit"), f"{info.name} is a one-shot estimator: it has no features"
-        begun = time.monotonic()
+        started = time.monotonic()
         parts = [np.asarray(network.features(texts[:_FIRST_TEXTS]))]
         for place in range(_FIRST_TEXTS, len(texts), _NEXT_TEXTS):
-            ahead = (time.monotonic() - begun) / place * (len(texts) - place)
+            ahead = (time.monotonic() - started) / place * (len(texts) - place)
             if ahead > seconds_left():
                 raise OutOfTimeError(f"{info.name}: {len(texts):,} texts would take {ahead:.0f} s more")
             parts.append(np.asarray(network.features(texts[place : place + _NEXT_TEXTS])))
@@ -187,7 +187,7 @@ class RunStore:
             shutil.rmtree(self.workspace.of_candidate(name) / "checkpoint", ignore_errors=True)
 
     def model_folder(self, name: str) -> Path:
-        """Where the finished model of a candidate lies."""
+        """Where the finished model of a candidate is."""
         return self.workspace.of_candidate(name) / "model"
 
     def footprint(self, candidate: Candidate, texts: Sequence[Text]) -> Footprint:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
-_LEAST_WEIGHT = 1e-3
+_MIN_WEIGHT = 1e-3
 """A scale of the spreads that is less probable is left out of the savings."""
 
 _POINTS = 48
@@ -41,7 +41,7 @@ def shortfall(bar: Floats, location: Floats, spread: Floats) -> Floats:
 
 
 def shortfall_and_chance(bar: Floats, location: Floats, spread: Floats) -> tuple[Floats, Floats]:
-    """``shortfall`` and ``chance_below``, which have the dearest part in common."""
+    """``shortfall`` and ``chance_below``, which share their most expensive part."""
     beyond = np.maximum(bar - 1.0, 0.0)  # a loss never exceeds 1
     strike = np.clip(bar, 1e-300, 1.0)
     spread = np.maximum(spread, 1e-9)
@@ -94,11 +94,11 @@ def at_each_rung(posterior: Posterior, bar: Floats, shares: Sequence[float]) -> 
     """Expected shortfall, and probability of a loss below the bar, once each rung is bought; ``(n, rungs)`` each.
 
     Args:
-        posterior: Of the losses of all candidates.
+        posterior: Posterior of the losses of all candidates.
         bar: Loss below which a candidate would be better than the best finished one, ``(n,)``.
         shares: Shares of a full run at the rungs.
     """
-    likely = posterior.weights > _LEAST_WEIGHT
+    likely = posterior.weights > _MIN_WEIGHT
     weights = posterior.weights[likely]
     means, variances = (values[likely] for values in posterior.by_scale())
     losses, chances = (np.zeros((len(bar), len(shares))) for _ in range(2))

@@ -1,7 +1,7 @@
 """Screening: transferability estimates for every pretrained model from frozen features. It prunes; it does not decide.
 
 Each model encodes the same training texts once; every estimate comes from that one pass. The estimators are given the
-mean over the layers and, beside it, the last layer; the linear probe also tries every layer for itself. All on several
+mean over the layers and the last layer; the linear probe also tries every layer for itself. All on several
 stratified resamples, so that each number has an interval, and no model within the interval of the cut is cut.
 
     texts -> features of every layer -> estimates per model -> rankings -> candidates kept
@@ -34,7 +34,7 @@ from goldilocks.records import (
 from goldilocks.support.machine.clock import OutOfTimeError
 from goldilocks.support.scoring import linear_probe
 
-_LEAST_RESAMPLES = 2
+_MIN_RESAMPLES = 2
 """An interval needs two."""
 _ROWS, _ROWS_NONE_CUT = 1_500, 500
 KEEP = 5
@@ -89,25 +89,25 @@ def screen(
             context then holds something) and does not end the screening; absent: the error ends it.
 
     Returns:
-        The probe results, the rankings (best first; ``size_only`` and ``random`` beside them), the candidates kept, and
+        The probe results, the rankings (best first, ``size_only`` and ``random`` included), the candidates kept, and
         those that are not, with the reason.
     """
-    begun = time.monotonic()
-    # The estimators are about telling labels apart; for other kinds of answer no model is probed, and none is cut.
+    started = time.monotonic()
+    # The estimators measure the separation of labels; for other kinds of answer no model is probed, and none is cut.
     models = _models(pool) if dataset.output is Output.LABEL and not dataset.several else []
-    most = plan.rows or (_ROWS if len(models) > plan.keep else _ROWS_NONE_CUT)
-    texts, labels = _sample(dataset, most, plan.seed) if models else ((), np.zeros(0, dtype=np.int64))
+    n_rows = plan.rows or (_ROWS if len(models) > plan.keep else _ROWS_NONE_CUT)
+    texts, labels = _sample(dataset, n_rows, plan.seed) if models else ((), np.zeros(0, dtype=np.int64))
     probes: list[ProbeResult] = []
     out: set[str] = set()
     pace = 0.0  # seconds per weight in the blocks, at the slowest so far
     for facts in models:
-        spent = time.monotonic() - begun
+        spent = time.monotonic() - started
         if probes and spent + pace * _body(facts) > plan.seconds_limit:
             continue
         names = [candidate.name for candidate in pool.candidates if _name(candidate.model) == _name(facts)]
         try:
             with watch(names) if watch else nullcontext(()) as failed:
-                timing = _Timing(begun + spent, begun + plan.seconds_limit)
+                timing = _Timing(started + spent, started + plan.seconds_limit)
                 probes.append(_probe(facts, features(facts, texts), labels, plan.seed, plan.resamples, timing))
         except OutOfTimeError:  # as where there was no time to begin: its candidates go on
             continue
@@ -122,7 +122,7 @@ def screen(
         rankings=_rankings(probes, {_name(model): model.parameters for model in models}, plan.seed),
         kept=tuple(name for name in kept if name not in out),
         cut=cut,
-        seconds=time.monotonic() - begun,
+        seconds=time.monotonic() - started,
         data_fingerprint=dataset.fingerprint,
     )
 
@@ -184,7 +184,7 @@ def _probe(info: ModelInfo, features: Floats, labels: Ints, seed: int, resamples
     best = _best_layer(layers, labels, seed, timing)
     errors: list[float] = []
     for split in range(seed, seed + resamples):
-        if len(errors) >= _LEAST_RESAMPLES and timing.over():
+        if len(errors) >= _MIN_RESAMPLES and timing.over():
             break
         errors.append(linear_probe.held_out(layers[best], labels, split)[1])
     views = {"": features.mean(1)} | ({"@last": layers[-1]} if len(layers) > 1 else {})
@@ -237,7 +237,7 @@ def _estimate(name: str, states: Floats, labels: Ints, seeds: Sequence[int]) -> 
 
 
 def _rankings(probes: Sequence[ProbeResult], sizes: Mapping[str, int], seed: int) -> dict[str, tuple[str, ...]]:
-    """Estimator -> models, best first; beside them what the size alone says (larger first) and what chance says."""
+    """Estimator -> models, best first, with those by size alone (larger first) and what chance says."""
     names = list(dict.fromkeys(key for probe in probes for key in probe.estimates if not key.startswith(_DISTRUSTED)))
     rankings = {}
     for name in names:

@@ -23,14 +23,14 @@ _SAME = 1e-9
 """Losses closer than this are equal."""
 
 
-def second_chances(decision: Decision, pool: Pool, metric: Metric, most: int) -> tuple[str, ...]:
+def second_chances(decision: Decision, pool: Pool, metric: Metric, limit: int) -> tuple[str, ...]:
     """The candidates to compress, the winner first, then by validation score.
 
     Args:
         decision: Without compression.
         pool: Says which candidates answer at an endpoint, where there is nothing to compress.
         metric: The one that decides.
-        most: Maximum number of them.
+        limit: Maximum number of them.
     """
     remote = {candidate.name for candidate in pool.candidates if candidate.model.remote}
     sign = 1.0 if metric.HIGHER_IS_BETTER else -1.0
@@ -41,7 +41,7 @@ def second_chances(decision: Decision, pool: Pool, metric: Metric, most: int) ->
         if standing.candidate != decision.winner.candidate and _is_as_good(standing, decision.winner, sign)
     ]
     names = (decision.winner.candidate, *(name for _, name in sorted(lost)))
-    return tuple(name for name in names if name not in remote)[:most]
+    return tuple(name for name in names if name not in remote)[:limit]
 
 
 def _is_as_good(standing: Standing, winner: Standing, sign: float) -> bool:

@@ -23,7 +23,7 @@ from goldilocks.records import Candidate, TrainingConfig
 
 Floats = npt.NDArray[np.float64]
 
-MOST_SEEDS = 3
+MAX_SEEDS = 3
 """Seeds that a race buys of a candidate at most: the third halves a standard error that is small by then."""
 _PRIOR_FREEDOM = 1.0
 """Degrees of freedom of the prior: published spreads differ tenfold between tasks, so a pair of runs counts as much."""
@@ -60,7 +60,7 @@ class SeedSpread:
     """Degrees of freedom of the estimate, the prior's included."""
 
     def error(self, loss: float, seeds: int) -> float:
-        """Standard error of a mean loss over so many seeds, in the unit of the loss."""
+        """Standard error of a mean loss over this many seeds, in the unit of the loss."""
         return loss * self.relative / math.sqrt(max(seeds, 1))
 
 
@@ -107,9 +107,9 @@ def pairs_of(losses: Sequence[float], item_losses: Sequence[Floats] = (), *, n_i
     """Each further seed with the first.
 
     Args:
-        losses: Of the seeds of one candidate, in the order they were bought.
-        item_losses: Of the same seeds, each ``(n_items,)``; absent: the variance is that of counting on ``n_items``, of
-            which two seeds of one model share three quarters.
+        losses: Losses of the seeds of one candidate, in the order they were bought.
+        item_losses: Losses per item of the same seeds, each ``(n_items,)``; absent: the variance is that of counting on
+            ``n_items``, of which two seeds of one model share three quarters.
         n_items: Validation items.
     """
     pairs = []
@@ -137,7 +137,7 @@ def movement(spread: float, own: float, seeds: npt.NDArray[np.int64]) -> Floats:
         own: Standard deviation of what a candidate has of its own, which says how far its one run can be off.
         seeds: Seeds that each has, ``(n,)``.
 
-    Example: of candidates that may lie anywhere, the mean of two runs lies a deviation over root 2 from the first.
+    Example: of candidates that may be anywhere, the mean of two runs is a deviation over root 2 from the first.
         >>> round(float(movement(0.1, 100.0, np.array([1]))[0]), 4)
         0.0707
     """
@@ -179,4 +179,4 @@ def seed_name(candidate: str, repeat: int) -> str:
 
 def seeds_available(candidates: Sequence[Candidate]) -> Mapping[str, int]:
     """Candidate -> seeds that a race may buy of it; those that do not depend on the seed are left out."""
-    return {candidate.name: MOST_SEEDS for candidate in candidates if depends_on_seed(candidate)}
+    return {candidate.name: MAX_SEEDS for candidate in candidates if depends_on_seed(candidate)}

@@ -40,7 +40,7 @@ class SharedEffects:
         Args:
             codes: For each way of grouping the candidates the group of each, ``(n,)``, and the variance of its effect.
             factors: Loadings on factors of variance 1, ``(n, k)``.
-            own: Variance of each candidate by itself, ``(n,)``.
+            own: Variance of each single candidate, ``(n,)``.
             constant: Variance of the effect that all candidates share; it is not scaled.
             between_rungs: Prior covariance of the rungs' effects, ``(n_rungs, n_rungs)``; not scaled.
             scales: Factor of the standard deviations of all else, ``(n_scales,)``.
@@ -99,7 +99,7 @@ class SharedEffects:
         Args:
             place: The candidate.
             rung: The rung; ``None``: z itself is observed.
-            loading: Of the rung.
+            loading: Loading of the rung.
             noise: Variance of the observation's own noise.
             total: Variance of the observation, ``(n_scales,)``.
         """

@@ -32,10 +32,10 @@ FOOTPRINT_SECONDS = 4.0
 """By judgement: what measuring a finished model in a fresh process takes, loading included."""
 _TIME_ERRORS = 0.1, 0.4
 """By judgement: standard deviation of log seconds of a run that has begun, and of one that has not."""
-_LEAST_ALPHA = 1e-9
+_MIN_ALPHA = 1e-9
 """Stands for a price of an error of 0, which leaves costs alone to decide."""
 _PLAN = 64
-"""Most candidates of a plan that are looked at: beyond so many the best of them hardly improves."""
+"""Maximum number of candidates considered for a plan: with more the best plan hardly improves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Standings:
     n_items: int
     """Validation items."""
     n_labels: int = 0
-    """Labels to tell apart; 0: unknown, or none."""
+    """Number of labels; 0: unknown, or none."""
     screening: Screening | None = None
     trials: list[Trial] = field(default_factory=list)
     """The purchases so far; append to it."""
@@ -165,7 +165,7 @@ class Standings:
 
     @property
     def currency(self) -> str:
-        """Of all money."""
+        """Currency of all amounts."""
         return self.spec.objective.currency
 
     def bought(self, candidate: str) -> int:
@@ -191,7 +191,7 @@ class Standings:
         return level, level * float(np.sqrt(np.expm1(spread**2)))
 
     def price(self, candidate: str, rung: int) -> float:
-        """Predicted seconds from where the candidate stands up to and including ``rung``."""
+        """Predicted seconds from the candidate's current rung up to and including ``rung``."""
         self._catch_up()
         return float(self._seconds()[self._place[candidate], rung])
 
@@ -356,7 +356,7 @@ class Standings:
 
     @property
     def _alpha(self) -> float:
-        return max(self.spec.objective.alpha, _LEAST_ALPHA)
+        return max(self.spec.objective.alpha, _MIN_ALPHA)
 
     def _standing(self) -> _Mask:
         """Which candidates did not fail."""
@@ -421,7 +421,7 @@ class Standings:
         return np.where(buyable, self._alpha * losses * self.horizon_months, 0.0), np.where(buyable, chances, 0.0)
 
     def _seconds(self) -> Floats:
-        """Predicted seconds from where each candidate stands to each rung, ``(n, rungs)``."""
+        """Predicted seconds from each candidate's current rung to each rung, ``(n, rungs)``."""
         state = (self._seen, len(self.begun_before))
         if self._prices is None or self._prices[0] != state:
             again = [self._place[name] for name in self.begun_before if name in self._place]

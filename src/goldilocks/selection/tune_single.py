@@ -34,7 +34,7 @@ class TuningPlan:
     """How one candidate is tuned."""
 
     seed: int
-    """Of the run."""
+    """Seed of the run."""
     offline: bool = True
     """Never ask the Hub."""
     options: Chosen | None = None
@@ -141,7 +141,7 @@ def tune_candidate(
         validation,
         lambda answers: score(metric, validation.gold, by_rule(answers, plan.answer_rule).values),
         on_step=lambda share: progress(TrainingStep(candidate.name, share, run.loss)),
-        looks=_CHECKPOINTS if plan.checkpoint else 0,
+        evaluations=_CHECKPOINTS if plan.checkpoint else 0,
         keep=lambda: run.save(plan.checkpoint) if plan.checkpoint and (is_first() or plan.shard) else None,
     )
     answers = by_rule(model.predict(validation.texts), plan.answer_rule)

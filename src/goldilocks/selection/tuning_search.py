@@ -192,7 +192,7 @@ class TuningSearch:
             try:
                 self.finished.append(SearchTrial(**json.loads(line)))
             except (ValueError, TypeError, RecursionError) as error:
-                raise IntegrityError(f"{lines} line {number}: is no trial ({error}); remove the line.") from error
+                raise IntegrityError(f"{lines} line {number}: is not a trial ({error}); remove the line.") from error
 
     def _keep(self, trial: SearchTrial, model: Model | None) -> None:
         """Write the trial, and before it the model where it is the best so far."""
@@ -220,7 +220,7 @@ class TuningSearch:
         self.progress(
             PurchaseStarted(self.candidate.name, 1.0, 0.0, f"trial {number + 1} of {self.search.trials}: {shown}")
         )
-        begun = time.monotonic()
+        started = time.monotonic()
         training = {**self.overrides, **as_fields(options, config)}
         run = run_of(self.candidate, self.dataset, self._plan_with(options), training)
         scores: dict[str, float] = {}
@@ -231,10 +231,10 @@ class TuningSearch:
             asked.report(scores[f"{share:g}"], rung)
             if share < 1 and asked.should_prune():
                 study.tell(asked, state=optuna.trial.TrialState.PRUNED)
-                self._keep(SearchTrial(number, options, scores, time.monotonic() - begun, pruned=True), None)
+                self._keep(SearchTrial(number, options, scores, time.monotonic() - started, pruned=True), None)
                 return
         study.tell(asked, scores["1"])
-        self._keep(SearchTrial(number, options, scores, time.monotonic() - begun), run.model)
+        self._keep(SearchTrial(number, options, scores, time.monotonic() - started), run.model)
 
 
 def searched(config: TrainingConfig, given: Mapping[str, Any]) -> dict[str, Range]:
@@ -258,7 +258,7 @@ def searched(config: TrainingConfig, given: Mapping[str, Any]) -> dict[str, Rang
 
 
 def as_fields(options: Mapping[str, float], config: TrainingConfig) -> dict[str, float]:
-    """Fields of the training config that the values of the searched options stand for.
+    """Fields of the training config that the values of the searched options determine.
 
     Example:
         >>> as_fields({"epoch_factor": 0.5, "dropout": 0.1}, TrainingConfig(3, 1e-4, 1e-3))

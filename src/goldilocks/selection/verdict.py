@@ -41,13 +41,13 @@ class Baseline:
     answers: str
     """What it answers, for the user."""
     losses: npt.NDArray[np.float64]
-    """Of each item (or group of items), in the rows of ``Choice.item_losses``."""
+    """Loss of each item (or group of items), in the rows of ``Choice.item_losses``."""
     loss: float
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictContext:
-    """What a verdict is reached from, beside the choice."""
+    """What a verdict is reached from, in addition to the choice."""
 
     task: Task
     metric_name: str

@@ -28,7 +28,7 @@ GRACE_SECONDS = 60.0
 """How long an interrupted step may take to end before the process is ended."""
 INTERRUPTED = 130
 """Exit code: interrupted, resumable."""
-_LEAST_SECONDS, _TIMES = 120.0, 20.0
+_MIN_SECONDS, _TIMES = 120.0, 20.0
 """Shortest limit, and how many times the forecast a step may take. Forecasts were 5 times off on busy machines, and
 a slow candidate is the budget's business; this limit is for those that hang."""
 _AGAIN_SECONDS = 5.0
@@ -44,13 +44,13 @@ def limit_of(predicted_seconds: float, left: float) -> float:
 
     Args:
         predicted_seconds: Forecast of the step.
-        left: Seconds of the budget that are left; runs that work end by themselves when it is over.
+        left: Seconds of the budget that are left; runs that work end on their own when it is over.
 
     Example:
         >>> limit_of(1.0, 1000.0), limit_of(30.0, 10_000.0), limit_of(30.0, 100.0)
         (120.0, 600.0, 160.0)
     """
-    return min(max(_LEAST_SECONDS, _TIMES * max(predicted_seconds, 0.0)), max(left, 0.0) + GRACE_SECONDS)
+    return min(max(_MIN_SECONDS, _TIMES * max(predicted_seconds, 0.0)), max(left, 0.0) + GRACE_SECONDS)
 
 
 @contextmanager

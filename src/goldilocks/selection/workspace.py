@@ -125,7 +125,7 @@ class Workspace:
         return self.folder / "cleaned.json"
 
     def inside(self, relative: str) -> Path:
-        """A file that a record names, which must lie in the folder.
+        """A file that a record names, which must be in the folder.
 
         Raises:
             IntegrityError: the name leads out of it.
@@ -187,7 +187,7 @@ class Workspace:
             raise
 
     def check_free(self, *, resume: bool) -> None:
-        """See that a run may begin here, or go on.
+        """Check that a run may begin here, or go on.
 
         Raises:
             InputError: the folder holds a run and ``resume`` is off.
@@ -389,7 +389,7 @@ class Workspace:
         Args:
             candidate: Its name.
             model: Folder of the form, which is copied.
-            answers: Of the form to the validation items.
+            answers: Answers of the form to the validation items.
 
         Returns:
             The file of the answers, relative to the workspace.

@@ -37,7 +37,7 @@ class ApiKey:
     name: str
     """Whose it is, for people."""
     sha256: str
-    """Of the whole key, in hex."""
+    """SHA-256 of the whole key, in hex."""
     created: float
     """Seconds since 1970, as all times here."""
     models: tuple[str, ...] = (ANY_MODEL,)
@@ -179,7 +179,7 @@ class Caller:
     """Who asks."""
 
     id: str = ""
-    """Of the key; empty where no keys are used."""
+    """Id of the key; empty where no keys are used."""
     models: tuple[str, ...] = (ANY_MODEL,)
     admin: bool = True
     metrics: bool = True
@@ -196,7 +196,7 @@ class Access:
     def __init__(self, path: Path | None, *, open_to_all: bool = False, usage: Path | None = None) -> None:
         """Read the file; without one everybody may do everything (``open_to_all``: but change what is served).
 
-        Used quotas are kept in ``usage`` (or beside the key file).
+        Used quotas are kept in ``usage`` (or next to the key file).
 
         Raises:
             GoldilocksError: the file is missing or damaged.

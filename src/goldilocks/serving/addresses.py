@@ -17,7 +17,7 @@ _MAYBE = re.compile(rf"[路街道巷弄同]\d|(?:{_STREET})\b")
 
 
 def find_addresses(text: str) -> list[tuple[str, int, int]]:
-    """(``address``, start, end) of what looks like a postal address, in the order it stands.
+    """(``address``, start, end) of what looks like a postal address, in order of position.
 
     Example:
         >>> find_addresses("to 221B Baker Street, please")

@@ -19,15 +19,15 @@ _LONGEST = 4_000
 class AnswerCache:
     """Results by version, call and item. Texts that are sampled are never kept."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, limit: int) -> None:
         """Keep at most this many items; 0: none."""
-        self._most = most
+        self._limit = limit
         self._results: OrderedDict[tuple[str, Call, Text], Result] = OrderedDict()
         self._lock = threading.Lock()
 
     def keeps(self, call: Call) -> bool:
         """Whether results of this call are kept."""
-        return self._most > 0 and call.operation is not Operation.GENERATE
+        return self._limit > 0 and call.operation is not Operation.GENERATE
 
     def look_up(self, version: str, call: Call, items: Sequence[Text]) -> list[Result | None]:
         """The result of each item, where it is known."""
@@ -45,5 +45,5 @@ class AnswerCache:
                 failed = isinstance(result, Prediction) and bool(result.error)
                 if not failed and len(as_text(item)) <= _LONGEST:
                     self._results[version, call, item] = result
-            while len(self._results) > self._most:
+            while len(self._results) > self._limit:
                 self._results.popitem(last=False)

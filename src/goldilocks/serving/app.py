@@ -92,7 +92,7 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    # Of a value that fits none of several types: the branch of the right type says what is wrong with the value.
+    # A value fits none of several types: the branch of the right type says what is wrong with the value.
     first: dict[str, Any] = min(error.errors(), key=lambda detail: detail["type"].endswith("_type"))
     if (text := _no_object(first)) is not None:
         return await _refused(request, RequestError(422, "invalid_body", text))

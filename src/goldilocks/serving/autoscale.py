@@ -22,7 +22,7 @@ class Scaler:
         self._since = 0.0
 
     def wanted(self, ongoing: int) -> int:
-        """Replicas for so many ongoing requests, delays apart.
+        """Replicas for this many ongoing requests, delays not counted.
 
         Example:
             >>> Scaler(ReplicaSettings(max_replicas=4, target_ongoing_requests=2)).wanted(5)

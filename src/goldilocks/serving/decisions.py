@@ -25,7 +25,7 @@ class Distribution:
 
     probabilities: tuple[float, ...]
     share: float
-    """Of the model's probability that was on these options; 1 where they are all its labels."""
+    """Share of the model's probability on these options; 1 where they are all its labels."""
 
     @property
     def best(self) -> int:
@@ -55,7 +55,7 @@ def over(options: Sequence[str], scores: Mapping[str, float], card: ModelCard, w
     Args:
         options: Labels, at least two.
         scores: Probability of each label of the model.
-        card: Of the model.
+        card: Card of the model.
         where: The question, for an error.
 
     Raises:
@@ -71,7 +71,7 @@ def over(options: Sequence[str], scores: Mapping[str, float], card: ModelCard, w
         raise RequestError(
             400,
             "unknown_labels",
-            f"{where}: {unknown[0][:100]!r} is no label of this model; its labels are: {_listed(card)}.",
+            f"{where}: {unknown[0][:100]!r} is not a label of this model; its labels are: {_listed(card)}.",
         )
     if len(set(options)) < len(options):
         raise RequestError(422, "invalid_input", f"{where}: an option is there twice; name each once.")

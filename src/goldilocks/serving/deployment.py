@@ -51,7 +51,7 @@ class Version:
             max_items=batching.max_items,
             max_characters=batching.max_characters,
             wait_seconds=batching.wait_ms / 1000,
-            most_seconds=serving.limits.queue_seconds,
+            max_wait_seconds=serving.limits.queue_seconds,
         )
         self._lock = threading.Lock()
         self._ongoing: set[Job] = set()
@@ -129,8 +129,8 @@ class Version:
         """Start a replica for each that has given up; those that never began are tried again now and then."""
         with self._lock:
             dead = [replica for replica in self.replicas if replica.opened.is_set() and not replica.is_alive()]
-            begun = any(replica.card for replica in dead)
-            if not dead or not (begun or now - self._revived >= _AGAIN):
+            was_loaded = any(replica.card for replica in dead)
+            if not dead or not (was_loaded or now - self._revived >= _AGAIN):
                 return
             self._revived = now
             self.replicas = [replica for replica in self.replicas if replica not in dead]
@@ -159,8 +159,8 @@ class Version:
         """
         if (error := self.error) is not None:
             raise RequestError(503, "model_failed", f"{self.model}: {error}", retry_after=30)
-        most = self._serving.limits.seconds if seconds is None else seconds
-        job = Job(call, items, key=key, seconds=most, trace=trace, on_text=on_text)
+        timeout = self._serving.limits.seconds if seconds is None else seconds
+        job = Job(call, items, key=key, seconds=timeout, trace=trace, on_text=on_text)
         with self._lock:
             self._ongoing.add(job)
         job.future.add_done_callback(lambda _: self._done(job))
@@ -264,7 +264,7 @@ class Deployment:
         return self.current
 
     def start(self, folder: Path) -> Version:
-        """A new version beside those that run; returns when it is loaded.
+        """A new version next to those that are running; returns when it is loaded.
 
         Raises:
             GoldilocksError: the bundle is missing, damaged, or of another kind than the current one; nothing changes.
@@ -292,7 +292,7 @@ class Deployment:
         self._retire(*leaving)
 
     def try_out(self, version: Version, share: float) -> None:
-        """Let a version answer a share of the requests, beside the current one."""
+        """Let a version answer a share of the requests, alongside the current one."""
         with self._lock:
             before, self.canary, self.canary_share, self._due = self.canary, version, share, 0.0
         if before is not None:

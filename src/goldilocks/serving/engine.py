@@ -81,7 +81,7 @@ class Engine(Protocol):
 
         Args:
             call: What is asked.
-            items: Of what.
+            items: The items that the operation is applied to.
             on_text: Called with the text of a single item while it is generated; what it raises ends the call.
 
         Raises:
@@ -140,7 +140,7 @@ class LocalEngine:
 
 def _language_model(model: object) -> SupportsTokenLogprobs:
     if not isinstance(model, SupportsTokenLogprobs):
-        raise InputError("this model is no causal language model; it has no log-probabilities of tokens.")
+        raise InputError("this model is not a causal language model; it has no log-probabilities of tokens.")
     return model
 
 
@@ -182,4 +182,4 @@ def version_of(folder: Path) -> str:
     try:
         return hashlib.sha256((folder / _INFO).read_bytes()).hexdigest()[:10]
     except (OSError, ValueError) as error:  # ValueError: a NUL or a lone surrogate in the path
-        raise InputError(f"{str(folder)!r} holds no {_INFO}, so it is no bundle; pass a bundle's folder.") from error
+        raise InputError(f"{str(folder)!r} holds no {_INFO}, so it is not a bundle; pass a bundle's folder.") from error

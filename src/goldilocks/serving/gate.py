@@ -39,8 +39,8 @@ _UNTRACED = (*_OPEN_PATHS, "/metrics")
 _LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _BODY_METHODS = ("POST", "PUT", "PATCH")
-_MOST_CHARACTERS = 20_000
-"""Of an error message: enough for 300 labels."""
+_MAX_CHARACTERS = 20_000
+"""Maximum length of an error message: enough for 300 labels."""
 _LOG = logging.getLogger("goldilocks.serving")
 
 
@@ -86,7 +86,7 @@ class Gate:
         Args:
             app: What answers.
             access: Checks keys.
-            limits: Of bodies.
+            limits: Limits of request bodies.
             metrics: Counts requests.
             loopback: Only names of this machine are accepted in ``Host``. Where there are no keys, no page of a
                 browser can then reach the service under a name of its own (DNS rebinding).
@@ -107,12 +107,12 @@ class Gate:
         if self._telemetry is not None and scope["path"] not in _UNTRACED:
             context.trace = self._telemetry.begin(scope["method"], headers, context.request_id, context.since)
         status = 500
-        begun = False
+        response_started = False
 
         async def out(message: Message) -> None:
-            nonlocal status, begun
+            nonlocal status, response_started
             if message["type"] == "http.response.start":
-                status, begun = message["status"], True
+                status, response_started = message["status"], True
                 message = {**message, "headers": [*message.get("headers", ()), *_headers(context)]}
             await send(message)
 
@@ -123,7 +123,7 @@ class Gate:
             await answer(error, context, out)
         except Exception as error:  # the client gets one line, the operator the traceback
             _LOG.exception("request %s failed", context.request_id)
-            if begun:
+            if response_started:
                 raise
             failed = RequestError(
                 500, "internal_error", f"the service failed ({type(error).__name__}); its log has more."
@@ -221,8 +221,8 @@ def error_body(error: RequestError, context: Context) -> dict[str, Any]:
     However long what the client sent is that a message quotes, the message has an end.
     """
     message = str(error)
-    if len(message) > _MOST_CHARACTERS:
-        message = f"{message[:_MOST_CHARACTERS]} ..."
+    if len(message) > _MAX_CHARACTERS:
+        message = f"{message[:_MAX_CHARACTERS]} ..."
     if context.path.startswith("/v2"):
         return {"error": message, "code": error.code, "request_id": context.request_id}
     kinds = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}

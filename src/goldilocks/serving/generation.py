@@ -9,7 +9,7 @@ from goldilocks.settings import check_generation
 
 
 def generation(
-    most: int,
+    limit: int,
     *,
     max_tokens: int | None = None,
     temperature: float | None = None,
@@ -22,9 +22,9 @@ def generation(
     Raises:
         RequestError: one is out of its range.
     """
-    if max_tokens is not None and max_tokens > most:
+    if max_tokens is not None and max_tokens > limit:
         raise RequestError(
-            422, "too_many_tokens", f"max_tokens is {max_tokens}; this service generates at most {most}."
+            422, "too_many_tokens", f"max_tokens is {max_tokens}; this service generates at most {limit}."
         )
     stops = (stop,) if isinstance(stop, str) else tuple(stop) if stop else None
     check_text(stops, "stop")

@@ -22,8 +22,8 @@ from goldilocks.serving.waiting import result_of
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a request asks of which version of a model."""
+class InferenceRequest:
+    """An operation requested of one version of a model."""
 
     request: Request
     deployment: Deployment
@@ -49,40 +49,40 @@ class Inference:
         self.stopping = False
         """Whether the service is about to end, so that no other version takes a request over."""
 
-    async def results(self, asked: Asked, items: Sequence[Text]) -> list[Result]:
+    async def results(self, inference: InferenceRequest, items: Sequence[Text]) -> list[Result]:
         """A result for each item.
 
         Raises:
             RequestError: whatever keeps them from being answered.
         """
-        deployment, version = asked.deployment, asked.version
-        kept = self._kept(version, asked.call, items)
+        deployment, version = inference.deployment, inference.version
+        kept = self._kept(version, inference.call, items)
         missing = [place for place, kept_item in enumerate(kept) if kept_item is None]
         if missing:
             left = [items[place] for place in missing]
-            job = self._submit(asked, left)
-            answers = await result_of(asked.request, job, self._seconds)
+            job = self._submit(inference, left)
+            answers = await result_of(inference.request, job, self._seconds)
             if job.started is not None:
                 waited = job.started - job.created
                 self._metrics.queue_seconds.labels(deployment.name, version.id).observe(waited)
             for place, answer in zip(missing, answers, strict=True):
                 kept[place] = answer
-            self._cache.store(version.id, asked.call, left, answers)
+            self._cache.store(version.id, inference.call, left, answers)
         results = [kept_item for kept_item in kept if kept_item is not None]
-        self._shadowed(asked, items, results)
+        self._shadowed(inference, items, results)
         return results
 
-    def _submit(self, asked: Asked, items: Sequence[Text]) -> Job:
+    def _submit(self, inference: InferenceRequest, items: Sequence[Text]) -> Job:
         """Let items wait for a version; one that has just been replaced hands them to its successor."""
-        context, deployment = context_of(asked.request), asked.deployment
+        context, deployment = context_of(inference.request), inference.deployment
         key, trace = context.caller.id, context.trace
         try:
-            return asked.version.submit(asked.call, items, key=key, trace=trace, on_text=asked.on_text)
+            return inference.version.submit(inference.call, items, key=key, trace=trace, on_text=inference.on_text)
         except RequestError:
-            if self.stopping or asked.version in deployment.versions:
+            if self.stopping or inference.version in deployment.versions:
                 raise
             context.version = deployment.current.id
-            return deployment.current.submit(asked.call, items, key=key, trace=trace, on_text=asked.on_text)
+            return deployment.current.submit(inference.call, items, key=key, trace=trace, on_text=inference.on_text)
 
     def _kept(self, version: Version, call: Call, items: Sequence[Text]) -> list[Result | None]:
         """Results from the cache, counted."""
@@ -93,13 +93,13 @@ class Inference:
             self._metrics.cache.labels("no").inc(len(items) - hits)
         return cached
 
-    def _shadowed(self, asked: Asked, items: Sequence[Text], results: Sequence[Result]) -> None:
+    def _shadowed(self, inference: InferenceRequest, items: Sequence[Text], results: Sequence[Result]) -> None:
         """Have the shadow version answer too, and count whether it answers the same."""
-        shadow = asked.deployment.shadow
-        if shadow is None or shadow is asked.version or not shadow.ready:
+        shadow = inference.deployment.shadow
+        if shadow is None or shadow is inference.version or not shadow.ready:
             return
         with contextlib.suppress(RequestError):  # where it cannot keep up it is left out
-            job = shadow.submit(asked.call, items, key="shadow")
+            job = shadow.submit(inference.call, items, key="shadow")
             job.future.add_done_callback(_comparing(self._metrics, shadow, results))
 
 

@@ -35,7 +35,7 @@ def items_from(rows: Sequence[Any], card: ModelCard, limits: RequestLimits) -> l
 
     Args:
         rows: Each a text, a list of texts where the task takes several, or a mapping (role -> text).
-        card: Of the model that is asked.
+        card: Card of the model that is asked.
         limits: How many there may be, and how long.
 
     Raises:
@@ -72,7 +72,7 @@ def items_from(rows: Sequence[Any], card: ModelCard, limits: RequestLimits) -> l
 
 
 def check_text(value: Any, where: str, depth: int = 0) -> None:
-    """See that a value is no deeper than an item needs, and that its texts are Unicode.
+    """Check that a value is no deeper than an item needs, and that its texts are Unicode.
 
     Raises:
         RequestError: it is not so.
@@ -99,7 +99,7 @@ def check_text(value: Any, where: str, depth: int = 0) -> None:
 
 
 def check_answered(results: Sequence[Result]) -> None:
-    """See that every item has an answer.
+    """Check that every item has an answer.
 
     Raises:
         RequestError: the model could not answer one, e.g. an endpoint refused it; its place from 0 is named.

@@ -43,7 +43,7 @@ class ParquetFile:
 
     @property
     def day(self) -> int:
-        """Of its first row, in days since 1970 (UTC)."""
+        """Day of its first row, in days since 1970 (UTC)."""
         return int(self.first_ms / 1000 // DAY)
 
 

@@ -1,4 +1,4 @@
-"""The request log as one table, each item beside the gold answer that came for it later."""
+"""The request log as one table, each item with the gold answer that came for it later."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_log(path: Path) -> pa.Table:
 
     Raises:
         MissingError: there is nothing at ``path``.
-        InputError: it is no request log.
+        InputError: it is not a request log.
     """
     if not path.exists():
         raise MissingError(f"{path}: there is no request log; pass the log.path of the service.")

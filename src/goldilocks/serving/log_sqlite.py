@@ -32,7 +32,7 @@ class SqliteStore:
         """Open the file; it is created if need be.
 
         Raises:
-            StoreError: it cannot be opened, or is no SQLite file.
+            StoreError: it cannot be opened, or is not an SQLite file.
         """
         self._path, self._settings = path, settings
         self._cleaned = 0.0

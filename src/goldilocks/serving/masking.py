@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from goldilocks.records import Output, Prediction, Text
 
 Span = tuple[str, int, int]
-"""Kind of personal data, where it begins and where it ends (behind its last character)."""
+"""Kind of personal data, where it begins and where it ends (exclusive)."""
 Finder = Callable[[str], Sequence[Span]]
 """Finds personal data in a text, in its order, without overlaps."""
 
@@ -20,7 +20,7 @@ class Masked:
     text: str
     original: str
     spans: tuple[tuple[int, int, int, int], ...] = ()
-    """Of each placeholder: where it begins and ends in ``text``, and what it replaces in ``original``."""
+    """For each placeholder: where it begins and ends in ``text``, and what it replaces in ``original``."""
 
     def place(self, position: int, *, end: bool = False) -> int:
         """The position in the original of one in the masked text; inside a placeholder the beginning (or the end)."""
@@ -39,7 +39,7 @@ class Masker:
     """Replaces personal data in the texts of one request; equal values have equal placeholders throughout."""
 
     values: dict[str, str] = field(default_factory=dict)
-    """Placeholder -> what it stands for."""
+    """Placeholder -> what it replaces."""
     counts: dict[str, int] = field(default_factory=dict)
     """Kind -> pieces replaced."""
     _known: dict[tuple[str, str], str] = field(default_factory=dict)

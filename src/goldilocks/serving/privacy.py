@@ -14,7 +14,7 @@ from goldilocks.serving.engine import Result
 from goldilocks.serving.masking import Finder, Masked, Masker, Span, mask_item, plain_mask, restored
 
 _PERSON = ("per", "name", "nr")
-"""Beginnings of entity types that stand for a person: PER, PERSON, PER.NAM, name, nr."""
+"""Beginnings of entity types that denote a person: PER, PERSON, PER.NAM, name, nr."""
 
 
 def joined(find: Finder | None) -> Finder:
@@ -49,7 +49,7 @@ class Privacy:
     names: Mapping[str, Sequence[Span]] = field(default_factory=dict)
     """Text -> names in it, where a tagger was asked."""
     masker: Masker = field(default_factory=Masker)
-    _how: list[tuple[Masked, ...]] = field(default_factory=list)
+    _masks: list[tuple[Masked, ...]] = field(default_factory=list)
 
     def spans(self, text: str) -> list[Span]:
         """Everything found in a text; a name within something else is part of it."""
@@ -61,14 +61,14 @@ class Privacy:
     def masked(self, items: Sequence[Text]) -> list[Text]:
         """The items as a model is given them."""
         pairs = [mask_item(item, self.spans, self.masker) for item in items]
-        self._how = [how for _, how in pairs]
+        self._masks = [places for _, places in pairs]
         return [item for item, _ in pairs]
 
     def restored(self, items: Sequence[Text], results: Sequence[Result], output: Output) -> list[Result]:
         """The results for masked items as those for the items."""
         return [
-            restored(result, item, how, output, self.masker) if isinstance(result, Prediction) else result
-            for item, result, how in zip(items, results, self._how, strict=True)
+            restored(result, item, places, output, self.masker) if isinstance(result, Prediction) else result
+            for item, result, places in zip(items, results, self._masks, strict=True)
         ]
 
     def hidden(self, result: Result) -> Result:

@@ -23,7 +23,7 @@ from goldilocks.serving.wire import call_to, card_from, receive, result_from, se
 _LOADING = 600.0
 """Seconds a bundle may take to load."""
 _END = 5.0
-"""Seconds a process may take to end by itself."""
+"""Seconds a process may take to end on its own."""
 
 
 class ProcessEngine:
@@ -33,9 +33,9 @@ class ProcessEngine:
         """Start the process and wait until it has loaded the bundle.
 
         Args:
-            folder: Of the bundle.
+            folder: Folder of the bundle.
             seconds: A batch that takes longer is given up, with the process.
-            threads: Of numerical libraries; 0: as they choose.
+            threads: Threads of numerical libraries; 0: as they choose.
             memory_mb: After a batch the process is replaced if it holds more (10**6 bytes).
 
         Raises:
@@ -60,7 +60,7 @@ class ProcessEngine:
         """
         message = self._asked(call_to(call, items, stream=on_text is not None))
         while "text" in message:
-            message = self._told(message["text"], on_text)
+            message = self._streamed(message["text"], on_text)
         if "invalid" in message:
             raise InputError(message["invalid"])
         if "error" in message:
@@ -71,7 +71,7 @@ class ProcessEngine:
             self._open()
         return results
 
-    def _told(self, text: str, on_text: OnText | None) -> dict[str, Any]:
+    def _streamed(self, text: str, on_text: OnText | None) -> dict[str, Any]:
         """Pass on the text so far; the next message. Where nobody wants it, the process is asked to stop."""
         try:
             if on_text is not None:
@@ -85,7 +85,7 @@ class ProcessEngine:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """Process id."""
         return self._process.pid
 
     def close(self) -> None:

@@ -93,8 +93,8 @@ class Job:
         assert self.on_text is not None
         self.on_text(text)
 
-    def settle(self, start: int, results: Sequence[Result]) -> None:
-        """Take the results of the items from ``start`` on; the last ones complete the job."""
+    def add_results(self, start: int, results: Sequence[Result]) -> None:
+        """Store the results of the items from ``start`` on; the last ones complete the job."""
         with self._lock:
             self._results[start : start + len(results)] = results
             self._open -= len(results)
@@ -136,25 +136,25 @@ class RequestQueue:
 
     def __init__(
         self,
-        most: int,
+        max_waiting: int,
         *,
         max_items: int,
         max_characters: int,
         wait_seconds: float = 0.0,
-        most_seconds: float = math.inf,
+        max_wait_seconds: float = math.inf,
     ) -> None:
         """Set its bounds.
 
         Args:
-            most: Items that may wait.
-            max_items: Of a batch.
-            max_characters: Of a batch.
+            max_waiting: Maximum number of queued items.
+            max_items: Maximum number of items of a batch.
+            max_characters: Maximum number of characters of a batch.
             wait_seconds: A batch that is not full waits so long for more.
-            most_seconds: While a request of a key has waited longer for a replica, further ones of that key are turned
+            max_wait_seconds: While a request of a key has waited longer for a replica, further ones of that key are turned
                 away: under overload those accepted are answered in time, and no others.
         """
-        self._most, self._max_items, self._max_characters = most, max_items, max_characters
-        self._wait, self._most_seconds = wait_seconds, most_seconds
+        self._max_waiting, self._max_items, self._max_characters = max_waiting, max_items, max_characters
+        self._wait, self._max_wait = wait_seconds, max_wait_seconds
         self._keys: OrderedDict[str, deque[Job]] = OrderedDict()
         self._changed = threading.Condition()
         self._closed = False
@@ -172,20 +172,19 @@ class RequestQueue:
         with self._changed:
             if self._closed:
                 raise RequestError(503, "stopping", "the service is stopping; use another instance.", retry_after=5)
-            if self.waiting + len(job.items) > self._most and self.waiting:
+            if self.waiting + len(job.items) > self._max_waiting and self.waiting:
                 raise RequestError(
                     429,
                     "queue_full",
-                    f"{self.waiting:,} items wait already and {self._most:,} may; ask again later.",
+                    f"{self.waiting:,} items wait already and {self._max_waiting:,} may; ask again later.",
                     retry_after=self._seconds_to_empty(),
                 )
             waited = self._longest_wait(job.key)
-            if waited > self._most_seconds:
+            if waited > self._max_wait:
                 raise RequestError(
                     429,
                     "queue_slow",
-                    f"requests wait for {waited:.1f} s already and {self._most_seconds:g} s is the limit; "
-                    "ask again later.",
+                    f"requests wait for {waited:.1f} s already and {self._max_wait:g} s is the limit; ask again later.",
                     retry_after=self._seconds_to_empty(),
                 )
             self._keys.setdefault(job.key, deque()).append(job)
@@ -317,7 +316,7 @@ def _hand_on(done: Future[list[Result]], part: Slice) -> None:
     if error is not None:
         part.job.fail(error)
     elif not done.cancelled():
-        part.job.settle(part.start, done.result())
+        part.job.add_results(part.start, done.result())
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ class Replica(threading.Thread):
         """Name it, and say where its work comes from.
 
         Args:
-            name: Of the thread.
+            name: Name of the thread.
             queue: Where batches are taken from.
             open_engine: Makes an engine; called again after a crash.
             on_batch: Called with each batch that was processed.
@@ -139,7 +139,7 @@ class Replica(threading.Thread):
         start = 0
         for part in batch:
             count = part.end - part.start
-            part.job.settle(part.start, results[start : start + count])
+            part.job.add_results(part.start, results[start : start + count])
             start += count
         done = BatchRun(batch, since, engine_began, engine_ended, time.monotonic())
         self._queue.record_rate(len(items), done.seconds)
@@ -155,18 +155,18 @@ class Replica(threading.Thread):
         return results
 
     def _one_by_one(self, batch: list[Slice], error: Exception) -> bool:
-        """Each request by itself after a batch failed; one that fails alone is answered with its error."""
+        """Each request separately after a batch failed; one that fails alone is answered with its error."""
         if len(batch) == 1:
-            batch[0].job.fail(_told(error))
+            batch[0].job.fail(_request_error(error))
             return True
         for number, part in enumerate(batch):
             try:
-                part.job.settle(part.start, self._run(part.job.call, list(part.items), part.job))
+                part.job.add_results(part.start, self._run(part.job.call, list(part.items), part.job))
             except EngineCrashedError as crash:
                 self._crashed(batch[number:], crash)
                 return False
             except Exception as own:  # noqa: BLE001
-                part.job.fail(_told(own))
+                part.job.fail(_request_error(own))
         return True
 
     def _crashed(self, batch: list[Slice], error: EngineCrashedError) -> None:
@@ -183,7 +183,7 @@ class Replica(threading.Thread):
                 self._queue.requeue(part)
 
 
-def _told(error: Exception) -> RequestError:
+def _request_error(error: Exception) -> RequestError:
     """An engine's error in the form sent to the client."""
     if isinstance(error, RequestError):
         return error

@@ -173,7 +173,7 @@ def use_threads(replicas: ReplicaSettings) -> None:
     """Set the threads of numerical libraries, before they are imported.
 
     A thread that waits for the others sleeps at once instead of spinning: the event loop and other replicas need the
-    core, and beside other load a spinning team is many times slower (benchmarks/thread_spin.py for quiet cores).
+    core, and under other load a spinning team is many times slower (benchmarks/thread_spin.py for quiet cores).
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     sys.setswitchinterval(_SWITCH)

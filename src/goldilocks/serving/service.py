@@ -20,7 +20,7 @@ from goldilocks.serving.autoscale import Scaler, scale
 from goldilocks.serving.deployment import Deployment, OpenEngine, Serving, Version
 from goldilocks.serving.engine import Call, Engine, LocalEngine, ModelCard, Operation, Result
 from goldilocks.serving.gate import Context, context_of
-from goldilocks.serving.inference import Asked, Inference
+from goldilocks.serving.inference import Inference, InferenceRequest
 from goldilocks.serving.items import check_answered, items_from
 from goldilocks.serving.log_rows import LogRow
 from goldilocks.serving.masking import Finder
@@ -38,21 +38,21 @@ if TYPE_CHECKING:
     from goldilocks.serving.telemetry import Telemetry
 
 _LOG = logging.getLogger("goldilocks.serving")
-_LOOK = 0.5
-"""Seconds between two looks at the load."""
-_LOOKS_TO_SAVE = 120
-"""Looks after which used quotas are written down."""
-_ABILITIES = {
+_TEND_SECONDS = 0.5
+"""Seconds between two checks of the load."""
+_CHECKS_PER_SAVE = 120
+"""Checks of the load after which used quotas are saved."""
+_LACKS = {
     Operation.EMBED: "has no embeddings",
     Operation.GENERATE: "generates no text",
     Operation.PROMPT_LOGPROBS: "has no log-probabilities of tokens",
-    Operation.CONTINUE: "is no language model of whole texts",
+    Operation.CONTINUE: "is not a language model of whole texts",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """What came of a request."""
+class InferenceResponse:
+    """The model and version that answered a request, its items and their results."""
 
     deployment: Deployment
     version: Version
@@ -152,8 +152,8 @@ class Service:
             if len(self.deployments) != 1:
                 raise RequestError(422, "no_model", f"several models are served; name one: {self._known(context)}.")
             name = next(iter(self.deployments))
-        asked = parsed(name, {*self.deployments, *self._aliases})
-        plain = self._aliases.get(asked.model, asked.model)
+        address = parsed(name, {*self.deployments, *self._aliases})
+        plain = self._aliases.get(address.model, address.model)
         deployment = self.deployments.get(plain)
         # A key learns nothing of models that it may not ask.
         if deployment is None:
@@ -164,10 +164,10 @@ class Service:
             raise RequestError(
                 403, "model_not_allowed", f"this key may not ask {plain!r}; it may ask: {self._known(context)}."
             )
-        context.domain = asked.domain
-        if asked.domain is not None:
-            self._check_domain(deployment, asked.domain, asked.version)
-        return deployment, asked.version
+        context.domain = address.domain
+        if address.domain is not None:
+            self._check_domain(deployment, address.domain, address.version)
+        return deployment, address.version
 
     def _check_domain(self, deployment: Deployment, domain: str, version: str | None) -> None:
         known = self.card(deployment.choose(version) if version else deployment.current).domains
@@ -212,44 +212,46 @@ class Service:
         context.model, context.version = deployment.name, version.id
         return deployment, version, self.card(version)
 
-    async def ask(self, request: Request, name: str | None, rows: Sequence[Any], call: Call | None = None) -> Answered:
-        """The results for rows, as they stand in a request.
+    async def ask(
+        self, request: Request, name: str | None, rows: Sequence[Any], call: Call | None = None
+    ) -> InferenceResponse:
+        """The results for rows, as given in a request.
 
         Raises:
             RequestError: whatever keeps them from being answered.
         """
         deployment, version, card = self.chosen(request, name)
         items = items_from(rows, card, self.settings.limits)
-        results = await self.run(Asked(request, deployment, version, call or Call()), items)
-        answered = next(
+        results = await self.run(InferenceRequest(request, deployment, version, call or Call()), items)
+        answering = next(
             (running for running in deployment.versions if running.id == context_of(request).version), version
         )
-        return Answered(deployment, answered, card, items, results, context_of(request).domain)
+        return InferenceResponse(deployment, answering, card, items, results, context_of(request).domain)
 
-    async def run(self, asked: Asked, items: Sequence[Text]) -> list[Result]:
+    async def run(self, inference: InferenceRequest, items: Sequence[Text]) -> list[Result]:
         """The results for items.
 
         Args:
-            asked: Who asks which version for what. Where personal data is masked no text is passed on while it is
-                generated: a piece of text cannot be searched for it.
-            items: Of what.
+            inference: The request, the version and the operation. Where personal data is masked no text is passed on
+                while it is generated: a piece of text cannot be searched for it.
+            items: The items that the operation is applied to.
 
         Raises:
             RequestError: whatever keeps them from being answered.
         """
-        request, deployment = asked.request, asked.deployment
-        card = self.card(asked.version)
-        operation = asked.call.operation
+        request, deployment = inference.request, inference.deployment
+        card = self.card(inference.version)
+        operation = inference.call.operation
         if operation not in card.operations:
             raise RequestError(
                 400,
                 "not_supported",
-                f"{deployment.name} ({card.family}, {card.task}) {_ABILITIES[operation]}; "
+                f"{deployment.name} ({card.family}, {card.task}) {_LACKS[operation]}; "
                 f"GET /v1/models lists what each model does.",
             )
         context = context_of(request)
         if operation is Operation.PREDICT and context.domain is not None:
-            asked = replace(asked, call=replace(asked.call, domain=context.domain))
+            inference = replace(inference, call=replace(inference.call, domain=context.domain))
         self.access.count(context.caller, len(items))
         privacy = await self._privacy(request, deployment, items)
         masking = self.settings.masking
@@ -259,8 +261,8 @@ class Service:
             for kind, count in privacy.masker.counts.items():
                 self.metrics.masked.labels(kind).inc(count)
         if masking.inputs or masking.outputs:
-            asked = replace(asked, on_text=None)
-        results = await self._inference.results(asked, sent)
+            inference = replace(inference, on_text=None)
+        results = await self._inference.results(inference, sent)
         check_answered(results)
         if masking.inputs and not (masking.outputs and card.output is Output.TEXT):
             results = privacy.restored(items, results, card.output)
@@ -278,7 +280,9 @@ class Service:
             return Privacy(self._find)
         texts = list(dict.fromkeys(text for item in items for text in ((item,) if isinstance(item, str) else item)))
         version = self.deployments[tagger].current
-        tagged = await self._inference.results(Asked(request, self.deployments[tagger], version, Call()), texts)
+        tagged = await self._inference.results(
+            InferenceRequest(request, self.deployments[tagger], version, Call()), texts
+        )
         labels = self.card(version).labels
         people = [names_in(match, labels) if isinstance(match, Prediction) else [] for match in tagged]
         return Privacy(self._find, dict(zip(texts, people, strict=True)))
@@ -371,11 +375,11 @@ class Service:
         threading.Thread(target=self._watch, name="tend-replicas", daemon=True).start()
 
     def _watch(self) -> None:
-        looks = 0
-        while not self._ended.wait(_LOOK):
+        checks = 0
+        while not self._ended.wait(_TEND_SECONDS):
             self.tend(time.monotonic())
-            looks += 1
-            if looks % _LOOKS_TO_SAVE == 0:
+            checks += 1
+            if checks % _CHECKS_PER_SAVE == 0:
                 self.access.save()
 
     def stop(self) -> None:

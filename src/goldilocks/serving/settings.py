@@ -22,9 +22,9 @@ class BatchingSettings:
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     max_items: int = 64
-    """Most items in a batch."""
+    """Maximum number of items in a batch."""
     max_characters: int = 65_536
-    """Most characters in a batch; a longer item has a batch of its own."""
+    """Maximum number of characters in a batch; a longer item has a batch of its own."""
     wait_ms: float = 0.0
     """A batch that is not full waits so long for more. 0: whatever waits when a replica is free is a batch."""
 
@@ -38,11 +38,11 @@ class RequestLimits:
     body_bytes: int = 4_000_000
     """Largest request body; above: 413."""
     items: int = 1_024
-    """Most items in a request; above: 413."""
+    """Maximum number of items in a request; above: 413."""
     item_characters: int = 100_000
     """Longest item; above: 413."""
     max_tokens: int = 1_024
-    """Most tokens a request may have generated; above: 422."""
+    """Maximum number of tokens a request may have generated; above: 422."""
     seconds: float = 30.0
     """A request that is not answered by then gets 503."""
     queue_items: int = 4_096
@@ -97,7 +97,7 @@ class ModelSettings:
     aliases: tuple[str, ...] = ()
     """Further names that requests may use."""
     positive: str | None = None
-    """Of a model with two labels: the one whose probability a yes/no question asks for."""
+    """For a model with two labels: the one whose probability a yes/no question asks for."""
     replicas: ReplicaSettings | None = None
     """Absent: those of the service."""
 
@@ -129,7 +129,7 @@ class LogSettings:
     texts: str = "masked"
     """``masked``: texts with personal data replaced; ``hash``: their SHA-256 only."""
     days: float = 30.0
-    """Rows are removed after so many days."""
+    """Rows are removed after this many days."""
     megabytes: float = 500.0
     """In 10**6 bytes. Above this size the SQLite file is rotated (one older file is kept), and the oldest Parquet files
     are removed."""
@@ -229,7 +229,7 @@ def settings_from(raw: Mapping[str, Any], *, where: str = "settings", folder: Pa
 
 
 def check_ranges(settings: ServeSettings, where: str = "settings") -> None:
-    """See that numbers are within their ranges.
+    """Check that numbers are within their ranges.
 
     Raises:
         InputError: one is not.

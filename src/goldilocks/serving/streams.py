@@ -104,9 +104,10 @@ def respond(
     """Events as a response that ends with ``[DONE]``.
 
     Args:
-        events: The first is at hand, with the first piece of the text; so the latency of the first token is taken now.
-        context: Of the request.
-        metrics: Of the service.
+        events: The first is available, with the first piece of the text; so the latency of the first token is taken
+            now.
+        context: Context of the request.
+        metrics: Metrics of the service.
         task: Cancelled when the client leaves.
     """
     waited = time.monotonic() - context.since

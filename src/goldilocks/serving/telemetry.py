@@ -45,7 +45,7 @@ class Telemetry:
             processor: Takes the spans.
             reader: Takes the metrics.
             state: The versions that run, and their gauges.
-            share: Of the requests that are traced, 0 to 1.
+            share: Share of the requests that are traced, 0 to 1.
         """
         resource = Resource({SERVICE_NAME: "goldilocks", SERVICE_VERSION: VERSION})
         self._spans = SdkTracerProvider(

@@ -18,7 +18,7 @@ from goldilocks.records import Generation, Output, Prediction, Text
 from goldilocks.serving.engine import Call, ModelCard, Operation, Result
 
 _LENGTH = struct.Struct("<I")
-_MOST = 1 << 30
+_MAX = 1 << 30
 
 
 def send(sock: socket.socket, message: Mapping[str, Any]) -> None:
@@ -32,13 +32,13 @@ def receive(sock: socket.socket) -> dict[str, Any] | None:
 
     Raises:
         TimeoutError: nothing came within the socket's timeout.
-        ValueError: what came is no message.
+        ValueError: what came is not a message.
     """
     head = _exactly(sock, _LENGTH.size)
     if head is None:
         return None
     (length,) = _LENGTH.unpack(head)
-    if length > _MOST:
+    if length > _MAX:
         raise ValueError(f"a message of {length} bytes")
     content = _exactly(sock, length)
     if content is None:

@@ -1,4 +1,4 @@
-"""Learning without forgetting: beside the new labels the bundle's own answers to the new rows are learnt.
+"""Learning without forgetting: the bundle's own answers to the new rows are learnt in addition to the new labels.
 
 No old rows are needed: the bundle's probabilities for its labels (or the tags of each word) on the new rows stand for
 what it knew.

@@ -1,6 +1,6 @@
 """Adapters per domain: the model stays as it is, and the new rows get adapters and a head of their own.
 
-With the domain stated nothing is forgotten. Without one an item is routed to the domain whose texts lie nearest, or to
+With the domain stated nothing is forgotten. Without one an item is routed to the domain whose texts are nearest, or to
 the one that is surest of its answer.
 
 Source: Bapna & Firat 2019, "Simple, Scalable Adaptation for Neural Machine Translation"; the new head starts from the

@@ -33,9 +33,9 @@ class Options:
     """How strongly weights are pulled back, and how many rows say which."""
 
     strength: float = 1.0
-    """Of the penalty: half of it times importance times squared distance from the bundle's weights; above 0."""
+    """Strength of the penalty, half of it times importance times squared distance from the bundle's weights; > 0."""
     rows: int = 300
-    """Most old rows that the importance is estimated from."""
+    """Maximum number of old rows that the importance is estimated from."""
 
 
 def check(options: Options) -> None:

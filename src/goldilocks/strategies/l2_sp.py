@@ -30,7 +30,7 @@ class Options:
     """How strongly weights are pulled back."""
 
     strength: float = 0.1
-    """Of the penalty: half of it times the squared distance of the weights from the bundle's; above 0."""
+    """Strength of the penalty, half of it times the squared distance of the weights from the bundle's; above 0."""
 
 
 def check(options: Options) -> None:

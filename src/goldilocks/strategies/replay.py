@@ -25,7 +25,7 @@ class Options:
     """How much is kept."""
 
     rows: int = 1000
-    """Most old rows that are trained on."""
+    """Maximum number of old rows that are trained on."""
 
 
 def check(options: Options) -> None:

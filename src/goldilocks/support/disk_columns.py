@@ -88,7 +88,7 @@ class _Column(Sequence[_T], Generic[_T]):
 
 
 class DiskColumn(_Column[_T]):
-    """A sequence whose values lie in a ``BlobFile``; subclasses say how a value is spelled."""
+    """A sequence whose values are in a ``BlobFile``; subclasses say how a value is spelled."""
 
     def __init__(self, folder: Path) -> None:
         """Begin an empty column in a new file of a folder."""

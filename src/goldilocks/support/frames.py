@@ -33,7 +33,7 @@ def is_rows(data: object) -> TypeGuard[Sequence[Mapping[str, Any]]]:
 
 
 def table_of(data: Any) -> pa.Table:
-    """The Arrow table of a frame. An index that pandas keeps beside the columns is dropped.
+    """The Arrow table of a frame. An index that pandas keeps next to the columns is dropped.
 
     Raises:
         InputError: a column mixes types that Arrow cannot hold together; the library's own words are shown.

@@ -22,7 +22,7 @@ def has_wide(text: str) -> bool:
 
 
 def unbreakable(text: str) -> Iterator[str]:
-    """The parts of a line between which it may be broken, with the spaces behind them.
+    """The parts of a line between which it may be broken, with the spaces after them.
 
     Example:
         >>> list(unbreakable("模型（BERT）为 a b。"))

@@ -16,7 +16,7 @@ def without_own_paths(text: str, folders: Iterable[Path] = ()) -> str:
 
     Args:
         text: For instance a page.
-        folders: Further ones, beside the home folder, the working folder, Python's and the temporary one.
+        folders: Further ones, in addition to the home folder, the working folder, Python's and the temporary one.
     """
     own = {*folders, Path.home(), Path.cwd(), Path(sys.prefix), Path(sys.base_prefix), Path(tempfile.gettempdir())}
     roots = {

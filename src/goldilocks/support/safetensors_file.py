@@ -43,7 +43,7 @@ def check_header(path: Path) -> dict[str, tuple[str, int, int]]:
         except (ValueError, RecursionError) as error:
             raise _damaged(path, "its header is not JSON") from error
     if not isinstance(header, dict):
-        raise _damaged(path, "its header is no JSON object")
+        raise _damaged(path, "its header is not a JSON object")
     places = {name: _place(path, name, entry) for name, entry in header.items() if name != "__metadata__"}
     end = 0
     for name, (_, first, last) in sorted(places.items(), key=lambda pair: pair[1][1:]):

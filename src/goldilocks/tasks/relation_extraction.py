@@ -1,6 +1,6 @@
 """How two marked things in a text are related: one relation with its direction, or none of those asked for.
 
-The two entities are marked <e1> </e1> and <e2> </e2> in the text, or are given beside it as [start, end] (characters
+The two entities are marked <e1> </e1> and <e2> </e2> in the text, or are given separately as [start, end] (characters
 from 0, the end not included). Models are given them as ``[E1] … [/E1]`` and ``[E2] … [/E2]``; texts may use these
 markers too. A label says the direction: ``Cause-Effect(e1,e2)`` is not ``Cause-Effect(e2,e1)``; relations without one
 (``Other``) do without.

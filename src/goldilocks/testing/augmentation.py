@@ -48,7 +48,7 @@ def check_augmenter(augmenter: Augmenter, options: Any, resources: FakeResources
     """Copies come in order, are the same for the same seed, are blank only where the text is, and keep the evidence."""
     assert augmenter.SOURCE.strip(), "SOURCE is empty; name the paper the augmenter follows"
     assert augmenter.OUTPUTS, "OUTPUTS is empty; say for which kinds of output right answers survive"
-    assert is_dataclass(augmenter.Options), "Options is no dataclass"
+    assert is_dataclass(augmenter.Options), "Options is not a dataclass"
     assert all(hasattr(augmenter.Options(), field.name) for field in fields(augmenter.Options)), (
         "an option has no default"
     )

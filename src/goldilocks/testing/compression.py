@@ -39,7 +39,7 @@ class CompressionCase:
     name: str
     family: str
     make: Callable[[], Model]
-    """Makes it anew, since compressing may change it."""
+    """Makes it again, since compressing may change it."""
     texts: tuple[Text, ...]
     goal: Goal
     training_texts: tuple[Text, ...] = ()

@@ -30,7 +30,7 @@ def check_strategy(name: str, scratch: Path) -> None:
         scratch: An empty folder.
     """
     strategy = plugins.load("strategies", name)
-    assert is_dataclass(strategy.Options), "Options is no dataclass"
+    assert is_dataclass(strategy.Options), "Options is not a dataclass"
     options = strategy.Options()  # all have defaults
     strategy.check(options)
     assert strategy.SOURCE.strip(), "SOURCE is empty; name the paper"

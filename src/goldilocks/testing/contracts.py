@@ -270,7 +270,7 @@ def alike(first: Answers, second: Answers) -> float:
 
 
 def check_restores(model: Model, restore: Callable[[Path], Model], texts: Sequence[Text], folder: Path) -> None:
-    """What was saved answers as before, and is no pickle."""
+    """What was saved answers as before, and is not a pickle."""
     folder.mkdir(parents=True)
     model.save(folder)
     written = [path for path in folder.rglob("*") if path.is_file()]

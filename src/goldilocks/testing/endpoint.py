@@ -46,7 +46,7 @@ class Server:
 
 
 def send(handler: http.server.BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
-    """Send an answer as it stands."""
+    """Send an answer unchanged."""
     handler.send_response(status)
     for name, value in {"Content-Length": str(len(body)), **headers}.items():
         handler.send_header(name.replace("_", "-"), value)
@@ -122,7 +122,7 @@ def fail(status: int, message: str = "no", **headers: str) -> Reply:
 
 
 def write(content: bytes) -> Reply:
-    """Bytes as they are, HTTP or not; the connection ends behind them."""
+    """Bytes as they are, HTTP or not; the connection ends after them."""
 
     def reply(handler: http.server.BaseHTTPRequestHandler, _: dict[str, Any]) -> None:
         handler.wfile.write(content)

@@ -25,7 +25,7 @@ class FrozenStates:
         Args:
             lengths: Tokens of each text.
             width: Width of the states.
-            dtype: Of the states; they are kept in bfloat16 where more would not ``fit``.
+            dtype: Data type of the states; they are kept in bfloat16 where more would not ``fit``.
             pooled: Keep one vector per text instead of one per token.
         """
         self.pooled = pooled

@@ -17,7 +17,7 @@ _NEEDS = {
     "unlabelled_weight": ("unlabelled_loss", ("pseudo_labels", "consistency")),
     "unlabelled_confidence": ("unlabelled_loss", ("pseudo_labels", "consistency")),
 }
-"""Options that have an effect only beside another one: its name, and the values with which they do."""
+"""Options that have an effect only together with another one: its name, and the values with which they do."""
 
 
 def check_config(
@@ -28,7 +28,7 @@ def check_config(
     unlabelled: bool = False,
     processes: int = 1,
 ) -> None:
-    """See that loss, objective and backbone have what the options need.
+    """Check that loss, objective and backbone have what the options need.
 
     Args:
         config: The options.
@@ -75,7 +75,7 @@ def check_config(
 
 
 def check_sharding(config: TrainingConfig, network: Network, objective: Objective | None) -> None:
-    """See that a run can be divided among processes that each hold a part of the weights.
+    """Check that a run can be divided among processes that each hold a part of the weights.
 
     Raises:
         InputError: it cannot; the message says what to leave out.
@@ -100,7 +100,7 @@ def check_sharding(config: TrainingConfig, network: Network, objective: Objectiv
 
 
 def _check_dependent(config: TrainingConfig) -> None:
-    """See that no option is set that only changes another one, which is off."""
+    """Check that no option is set that only changes another one, which is off."""
     for option, (other, values) in _NEEDS.items():
         value, known = getattr(config, option), str(getattr(config, other))
         if value != getattr(_PLAIN, option) and known not in values:
@@ -116,7 +116,7 @@ def _check_dependent(config: TrainingConfig) -> None:
 
 
 def _check_loss(config: TrainingConfig, network: Network, objective: Objective | None) -> None:
-    """See that the loss that is minimised knows the options that change it."""
+    """Check that the loss that is minimised knows the options that change it."""
     for option in sorted(LOSS_OPTIONS - network.loss_options):
         if getattr(config, option) != getattr(_PLAIN, option):
             known = ", ".join(sorted(network.loss_options)) or "none of the loss options"
@@ -137,7 +137,7 @@ def _check_loss(config: TrainingConfig, network: Network, objective: Objective |
 
 
 def _check_batches(config: TrainingConfig, objective: Objective | None, processes: int) -> None:
-    """See that a batch whose items are compared stays whole."""
+    """Check that a batch whose items are compared stays whole."""
     if config.contrastive_weight:
         compares, instead = "training.contrastive_weight", "leave one out"
     elif isinstance(objective, PlansBatches):

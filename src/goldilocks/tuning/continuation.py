@@ -95,7 +95,7 @@ class Continuation:
 
 
 def untrainable(network: Network) -> str | None:
-    """Why a saved network cannot be trained further, behind "the bundle"; ``None``: it can."""
+    """Why a saved network cannot be trained further, to follow "the bundle"; ``None``: it can."""
     if not isinstance(network, Network):
         return "is not trained by gradient descent; tune it on the old and the new rows together"
     if network.config.int8_embeddings or network.config.weight_bits:

@@ -48,7 +48,7 @@ _OBJECTIVE = "objective/"
 
 
 class Learner:
-    """A network while it learns. ``network`` itself stays in float32; ``settled`` is what answers and is saved."""
+    """Trains a network. ``network`` itself stays in float32; ``snapshot`` is what answers and is saved."""
 
     def __init__(
         self,
@@ -66,8 +66,8 @@ class Learner:
             network: Prepared by its method: what has ``requires_grad`` learns.
             config: Epochs, rates, batches.
             training_set: Labelled and unlabelled items; every label is in ``network.labels``.
-            seed: Of the order of batches and of dropout.
-            objective: What is minimised; ``None``: the loss of the network's head.
+            seed: Seed of the order of batches and of dropout.
+            objective: Minimised in place of the loss of the network's head; ``None``: that loss.
             group: Processes that each take a part of every batch; ``None``: this one takes all.
 
         Raises:
@@ -80,12 +80,12 @@ class Learner:
         self.network, self.config, self.seed, self._objective = network, config, seed, objective
         self.device = torch.device(machine().device)
         network.module.to(self.device)
-        self._rows, own, self.costs = tokenized(network, texts, gold)
+        self._rows, head_targets, self.costs = tokenized(network, texts, gold)
         """The rows, and tokens that each labelled row counts for in a batch."""
-        self._targets = objective.targets(self._rows) if objective else own
+        self._targets = objective.targets(self._rows) if objective else head_targets
         # Class weights and priors are those of the labels, whatever the objective's targets are.
         labelled = len(gold) > 0 and network.loss_options >= LOSS_OPTIONS
-        self._criterion = criterion_for(config, own, len(network.labels)) if labelled else None
+        self._criterion = criterion_for(config, head_targets, len(network.labels)) if labelled else None
         if config.unlabelled_loss is UnlabelledLoss.NONE:
             unlabelled = ()
         # Behind the labelled rows: first the texts, then their copies.
@@ -95,9 +95,9 @@ class Learner:
         self._lengths = np.fromiter(map(len, self._rows), dtype=np.int64, count=len(self._rows))
         self._start = network.frozen_blocks()
         depth = network.backbone.depth
-        # Embeddings alone are looked up faster than they are kept; without blocks they are all there is below the head.
-        whole = self._start >= depth and network.backbone.by_token
-        frozen = self._start >= min(1, depth) and (network.backbone.resumable or whole)
+        # Looking embeddings up is faster than caching them; without blocks they are all there is below the head.
+        frozen_backbone = self._start >= depth and network.backbone.by_token
+        frozen = self._start >= min(1, depth) and (network.backbone.resumable or frozen_backbone)
         # Perturbed embeddings change the states of frozen layers too: these run in every step. So they do where an
         # objective starts from the tokens.
         self._frozen_below = frozen and config.adversarial is Adversarial.NONE and objective is None
@@ -132,14 +132,14 @@ class Learner:
 
     @property
     def share(self) -> float:
-        """Share of the full run that is behind, 0 to 1."""
+        """Share of the full run that is done, 0 to 1."""
         return min(1.0, self._position() / self.config.epochs)
 
     @flushed_denormals()
     def advance(
         self, share: float, *, stop: Callable[[], bool] | None = None, on_step: Callable[[float], None] | None = None
     ) -> None:
-        """Go on to ``share`` of the full run.
+        """Train up to ``share`` of the full run.
 
         Args:
             share: From 0 to 1; nothing happens where the run is already beyond.
@@ -160,7 +160,7 @@ class Learner:
         """Switch dropout on."""
         self._work.module.train()
         if self._start >= self._work.backbone.depth:
-            self._work.backbone.eval()  # what is kept of a frozen backbone is what it answers with, without dropout
+            self._work.backbone.eval()  # a frozen backbone's states are cached as at inference, without dropout
 
     def _position(self) -> float:
         return self.epoch + (self.batch / len(self._plan()) if self.batch else 0.0)
@@ -186,9 +186,11 @@ class Learner:
         self.steps += 1
 
     def _train_within_memory(self, rows: list[int], rate_share: float) -> None:
-        """One step; where memory does not suffice its batch is divided among more passes, in all later steps too."""
+        """One step; out of memory, the batch is divided among more passes (gradient accumulation), here and in later
+        steps.
+        """
         while True:
-            # Dropout is drawn anew from the step's number: a run that was resumed draws what it would have drawn.
+            # Dropout masks are seeded by the step number, so that a resumed run draws the same masks.
             rank = (self._group.rank,) if self._group else ()
             torch.manual_seed(hash((self.seed, self.steps, *rank)) & 0xFFFF_FFFF)
             try:
@@ -214,7 +216,7 @@ class Learner:
                 self.config = replace(self.config, accumulation=min(2 * passes, len(rows)))
 
     def _check_loss(self) -> None:
-        """See that the loss is a number; the optimiser skips steps where it is not.
+        """Check that the loss is a number; the optimiser skips steps where it is not.
 
         Raises:
             InputError: it has not been one for ``_PATIENCE`` steps.
@@ -333,7 +335,7 @@ class Learner:
     # ------------------------------------------------------------------------------------------------ the working copy
 
     def _working_copy(self) -> tuple[Network, dict[str, Tensor]]:
-        """A twin to train, and the masters of those of its weights that are not the network's own."""
+        """A copy to train, and the master weights of those that are not the network's own."""
         work, tables = self._compact_twin()
         if work.backbone.bf16 and (machine().bf16 or self.device.type == "cuda"):
             exact = self._first_loss(work)
@@ -369,15 +371,15 @@ class Learner:
             return None
         return FrozenStates(self._lengths, width, dtype, pooled=pooled)
 
-    # ------------------------------------------------------------------------------------------------- what is kept
+    # ---------------------------------------------------------------------------------------- snapshots and checkpoints
 
-    def settled(self) -> Network:
+    def snapshot(self) -> Network:
         """A copy of the network with the weights trained so far (or their average), in evaluation mode."""
         with self._average.applied(self._optimizer.slots):
-            return self.settle().twin()
+            return self.write_back().twin()
 
-    def settle(self) -> Network:
-        """``network`` itself with the last weights (not their average), in evaluation mode."""
+    def write_back(self) -> Network:
+        """``network`` itself with the current master weights (not their average) written to it, in evaluation mode."""
         masters = dict(self.network.module.named_parameters())
         if self._shards is not None:
             for slot in self._optimizer.slots:
@@ -392,9 +394,11 @@ class Learner:
         return self.network
 
     def predict(self, texts: Sequence[Text]) -> Answers:
-        """Answers as of now. Where only the head learns, the vectors of the last items asked about are kept."""
+        """Answers with the current weights. Where only the head is trained, the pooled vectors of the last items are
+        cached.
+        """
         with self._average.applied(self._optimizer.slots):
-            network = self.settle()
+            network = self.write_back()
             if self._states is None or not self._states.pooled:
                 return network.predict(texts)
             key = hash(tuple(texts))
@@ -403,7 +407,7 @@ class Learner:
             return network.answer_pooled(self._asked[1])
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that learns, and what the optimiser remembers of it (left out once the run is done)."""
+        """Trained weights and optimiser state (the latter is left out once the run is done)."""
         weights = {f"weight/{slot.name}": slot.master.detach() for slot in self._optimizer.slots}
         memory = {} if self.done else self._optimizer.state() | self._objective_state()
         return weights | memory | self._average.state()
@@ -414,12 +418,12 @@ class Learner:
         return {f"{_OBJECTIVE}{name}": value for name, value in self._objective.state().items()}
 
     def place(self) -> dict[str, int]:
-        """Where in the run it stands; goes with ``state``."""
+        """Position in the run: epoch, batch, steps, updates; saved with ``state``."""
         place = {"epoch": self.epoch, "batch": self.batch, "steps": self.steps, "updates": self._optimizer.updates}
         return place | ({"averaged": self._average.count} if self._average.count else {})
 
-    def put_back(self, state: Mapping[str, Tensor], place: Mapping[str, int]) -> None:
-        """Go on from ``state``, taken at this place by a learner of the same texts, method and seed.
+    def load_state(self, state: Mapping[str, Tensor], place: Mapping[str, int]) -> None:
+        """Restore ``state``, taken at this position by a learner with the same texts, method and seed.
 
         Raises:
             IntegrityError: it does not fit.
@@ -427,7 +431,7 @@ class Learner:
         self.epoch, self.batch, self.steps, self._batches = place["epoch"], place["batch"], place["steps"], []
         if isinstance(self._objective, AdjustsSteps):
             own = {name.removeprefix(_OBJECTIVE): value for name, value in state.items() if name.startswith(_OBJECTIVE)}
-            self._objective.put_back(own)
+            self._objective.load_state(own)
         with torch.no_grad():
             for slot in self._optimizer.slots:
                 weight = state.get(f"weight/{slot.name}")
@@ -437,5 +441,5 @@ class Learner:
                     )
                 slot.master.copy_(weight)
                 slot.working.copy_(slot.master)
-        self._optimizer.put_back(state, place["updates"])
-        self._average.put_back(state, place.get("averaged", 0))
+        self._optimizer.load_state(state, place["updates"])
+        self._average.load_state(state, place.get("averaged", 0))

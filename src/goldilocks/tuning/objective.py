@@ -1,4 +1,4 @@
-"""What a method can minimise in place of the loss of a network's head, and what such an objective can do beside it."""
+"""What a method can minimise in place of the loss of a network's head, and what else such an objective can do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ class Objective(Protocol):
 
 @runtime_checkable
 class SupportsLossOptions(Protocol):
-    """An objective (beside ``Objective``) that contains the loss of the network's head, and with it what changes it."""
+    """An objective (besides ``Objective``) that contains the loss of the network's head, with the options that change
+    it.
+    """
 
     @property
     def loss_options(self) -> frozenset[str]:
@@ -34,7 +36,7 @@ class SupportsLossOptions(Protocol):
 
 @runtime_checkable
 class AdjustsSteps(Protocol):
-    """An objective (beside ``Objective``) that acts before and after each step of the optimiser, and has a state."""
+    """An objective (besides ``Objective``) that acts before and after each step of the optimiser, and has a state."""
 
     def before_step(self, slots: Mapping[str, Slot]) -> None:
         """Gradients are there. ``slots``: name of a trained weight -> the weight."""
@@ -45,13 +47,13 @@ class AdjustsSteps(Protocol):
     def state(self) -> dict[str, Tensor]:
         """What a resumed run needs."""
 
-    def put_back(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from ``state``."""
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Restore ``state``."""
 
 
 @runtime_checkable
 class PlansBatches(Protocol):
-    """An objective (beside ``Objective``) that compares the items of a batch, and so chooses which stand in it."""
+    """An objective (besides ``Objective``) that compares the items of a batch, and so chooses which are in it."""
 
     def batches(self, epoch: int, targets: Sequence[Any], config: TrainingConfig, seed: int) -> list[list[int]]:
         """The batches of an epoch (positions of rows), in order; the same for the same epoch and seed."""

@@ -43,7 +43,7 @@ def rate_range_test(learner: Learner, *, steps: int = STEPS) -> RateRange:
 
     Args:
         learner: Untrained; of no use afterwards.
-        steps: Most training steps.
+        steps: Maximum number of training steps.
     """
     factors: list[float] = []
     losses: list[float] = []

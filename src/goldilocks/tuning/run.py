@@ -57,14 +57,14 @@ _PROMPT = "prompt"
 
 @dataclass(frozen=True, slots=True)
 class RunSetup:
-    """What a run needs beside its candidate and its rows."""
+    """What a run needs in addition to its candidate and its rows."""
 
     model_folder: Path | None
     """The checkpoint of a pretrained model."""
     work: Workload
     """Size of the training set, for the family's training config."""
     seed: int
-    """Of head, order and dropout: the same seed gives the same run."""
+    """Seed of head, order and dropout: the same seed gives the same run."""
     config: TrainingConfig | None = None
     """Replaces the family's training config as the method adjusted it."""
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -141,7 +141,7 @@ class Run:
             stop: Called now and then; once it returns ``True`` the run ends early (``self.share`` says where).
             on_step: Called with the share done, now and then.
         """
-        begun = time.perf_counter()
+        started = time.perf_counter()
         try:
             if share <= self.share or (stop and stop()):
                 return
@@ -162,7 +162,7 @@ class Run:
                 if self.share >= share - 1e-9:  # a step may end a little beyond or below what was asked
                     self.share = max(share, self.share)
         finally:
-            self.seconds += time.perf_counter() - begun
+            self.seconds += time.perf_counter() - started
 
     def _fit(self, share: float) -> None:
         count = max(1, math.ceil(share * len(self.train) - 1e-9))
@@ -313,7 +313,7 @@ class Run:
     @property
     def network(self) -> Network:
         """The network as it is trained, adapters not merged; only where gradient descent trains it."""
-        network = self._learning().settled()
+        network = self._learning().snapshot()
         if isinstance(self._method, FitsHead):
             self._method.fit_head(network, self.train.texts, self.train.gold)
         return network
@@ -397,7 +397,7 @@ class Run:
         if _LESSONS in tensors:
             self._taught = tensors.pop(_LESSONS).numpy()
         if "place" in content:
-            self._learning().put_back(tensors, content["place"])
+            self._learning().load_state(tensors, content["place"])
         elif "model" in content:
             self._fitted = self._charged(self._family.restore(folder / content["model"]))
         self.share, self.seconds = content["share"], content["seconds"]
@@ -408,7 +408,7 @@ def tune(
     validation: Part,
     score: Callable[[Answers], float],
     *,
-    looks: int = 0,
+    evaluations: int = 0,
     stop: Callable[[], bool] | None = None,
     on_step: Callable[[float], None] | None = None,
     keep: Callable[[], None] | None = None,
@@ -419,7 +419,7 @@ def tune(
         run: The run; a one-shot estimator is simply fitted.
         validation: The rows to evaluate on.
         score: Answers to ``validation`` -> score, higher is better.
-        looks: Evaluations over the full run; 0: one per epoch. Without patience: stops at which ``keep`` is called.
+        evaluations: Evaluations over the full run; 0: one per epoch. Without patience: how often ``keep`` is called.
         stop: As for ``Run.advance``.
         on_step: As for ``Run.advance``.
         keep: Called now and then, to write a checkpoint; only without patience, whose best model no checkpoint holds.
@@ -429,22 +429,22 @@ def tune(
     """
     patience = run.config.patience if run.config else 0
     if not patience or run.config is None:
-        looks = looks or 1
-        for look in range(1, looks + 1):
-            run.advance(look / looks, stop=stop, on_step=on_step)
+        n_parts = evaluations or 1
+        for part in range(1, n_parts + 1):
+            run.advance(part / n_parts, stop=stop, on_step=on_step)
             if keep is not None:
                 keep()
         return run.model
-    count = looks or max(2, math.ceil(run.config.epochs))
-    best, best_score, since = None, -math.inf, 0
-    for look in range(1, count + 1):
-        run.advance(look / count, stop=stop, on_step=on_step)
-        now = score(run.predict(validation.texts))
-        if now > best_score:
-            best, best_score, since = run.model, now, 0
+    n_evaluations = evaluations or max(2, math.ceil(run.config.epochs))
+    best, best_score, without_improvement = None, -math.inf, 0
+    for evaluation in range(1, n_evaluations + 1):
+        run.advance(evaluation / n_evaluations, stop=stop, on_step=on_step)
+        current = score(run.predict(validation.texts))
+        if current > best_score:
+            best, best_score, without_improvement = run.model, current, 0
         else:
-            since += 1
-        if since >= patience or (stop and stop()):
+            without_improvement += 1
+        if without_improvement >= patience or (stop and stop()):
             break
     assert best is not None
     return best

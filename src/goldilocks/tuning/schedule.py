@@ -34,7 +34,7 @@ def nested_order(gold: Sequence[Gold], seed: int) -> list[int]:
     places = np.empty(len(codes))
     for code in range(len(labels)):
         members = np.flatnonzero(codes == code)
-        # The i-th of n rows of a label stands at (i + u) / n: evenly spread, each label with a start of its own.
+        # The i-th of n rows of a label is put at (i + u) / n: evenly spread, each label with a start of its own.
         places[rng.permutation(members)] = (np.arange(len(members)) + rng.random()) / len(members)
     order: list[int] = np.argsort(places, kind="stable").tolist()
     return order

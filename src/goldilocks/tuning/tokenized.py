@@ -20,7 +20,7 @@ _CHUNK = 4_096
 
 
 def is_streamed(texts: Sequence[Text]) -> bool:
-    """Whether texts lie in a file."""
+    """Whether texts are in a file."""
     return isinstance(texts, TextColumn)
 
 
@@ -30,7 +30,7 @@ def tokenized(
     """Rows, the target of each (``None`` without right answers), and how many tokens each counts as in a batch.
 
     Raises:
-        InputError: texts lie in a file, and the network needs more of a row than its tokens.
+        InputError: texts are in a file, and the network needs more of a row than its tokens.
     """
     if not isinstance(texts, TextColumn):
         rows = network.rows_to_learn(texts, gold)

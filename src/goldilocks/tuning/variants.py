@@ -15,7 +15,7 @@ from goldilocks.answers import Answers
 from goldilocks.protocols import Floats, Model
 from goldilocks.records import Gold, Text
 
-_LEAST = 1e-6
+_MIN = 1e-6
 """Probabilities are at least this, so that their logarithms are finite."""
 
 
@@ -54,7 +54,7 @@ def joint_probabilities(
     for run in runs:
         weights.append(1.0 if scored is None else _accuracy(run, *scored))
         run.advance(1.0)
-        logs.append(np.log(np.clip(run.model.predict(texts).probabilities, _LEAST, 1)))
+        logs.append(np.log(np.clip(run.model.predict(texts).probabilities, _MIN, 1)))
     # Logarithms of probabilities are scores but for a constant in each row, which softmax does not see.
     mean = np.average(logs, axis=0, weights=weights if any(weights) else None)
     powers = np.exp(mean - mean.max(axis=1, keepdims=True))

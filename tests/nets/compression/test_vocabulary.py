@@ -63,7 +63,7 @@ def test_what_looks_no_vectors_up_is_declined_with_the_reason(tmp_path: Path) ->
     assert not_prunable(network) is None
     name = str(network.backbone.word_embedding)
     network.backbone.set_submodule(name, nn.Identity())
-    assert not_prunable(network) == "its word embeddings are no table of its own"
+    assert not_prunable(network) == "its word embeddings are not a table of their own"
 
     decoders = plugins.load("families", "decoder")
     folder = tiny.decoder_folder(tmp_path / "decoder")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from goldilocks.nets.export.model_repository import MOST_ROWS, config_text, save_repository, service_name
+from goldilocks.nets.export.model_repository import MAX_ROWS, config_text, save_repository, service_name
 from goldilocks.nets.export.onnx_form import Form
 from goldilocks.records import AnswerRule, ExportSettings
 from goldilocks.testing import tiny
@@ -27,7 +27,7 @@ def test_first_axis_is_the_batch_and_open_axes_are_minus_one() -> None:
     assert '{ name: "features", data_type: TYPE_INT64, dims: [ -1, 28 ] }' in text
     assert '{ name: "scores", data_type: TYPE_FP32, dims: [ -1, 5 ] }' in text
     assert text.startswith('name: "tags"\nbackend: "onnxruntime"\n')
-    assert f"max_batch_size: {MOST_ROWS}" in text
+    assert f"max_batch_size: {MAX_ROWS}" in text
     assert "dynamic_batching { }" in text
 
 

@@ -17,7 +17,7 @@ PART = tiny.part(12)
 def test_what_is_exported_and_why_the_rest_is_not(tmp_path: Path) -> None:
     counted = plugins.load("families", "naive_bayes")
     model = counted.create(counted.models()[0], None, PART, tiny.GOAL, seed=0)
-    assert not_exportable(model) == "it is no neural network"
+    assert not_exportable(model) == "it is not a neural network"
     theirs = SimpleNamespace(module=None)
     assert not_exportable(theirs) == "its network was built elsewhere"
     cnns = plugins.load("families", "cnn")

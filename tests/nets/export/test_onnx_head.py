@@ -16,7 +16,7 @@ def test_tag_scores_are_those_of_the_heads_in_inference() -> None:
     for weight in both.parameters():
         torch.nn.init.normal_(weight)
     hidden, places = torch.randn(2, 5, 6), torch.tensor([[1, 3], [2, 2]])
-    features = torch.randint(1, 9, (2, 2, word_shape.MOST))
+    features = torch.randint(1, 9, (2, 2, word_shape.MAX_FEATURES))
     features[0, 1, 4:] = 0  # a word with fewer features
     with torch.no_grad():
         got = tag_scores(both, hidden, places, features)

@@ -100,7 +100,7 @@ def test_saved_network_has_the_pattern(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"mony": "bank"}, r"'mony', which is no label\. Did you mean 'money'\? Correct options\.pet\.words"),
+        ({"mony": "bank"}, r"'mony', which is not a label\. Did you mean 'money'\? Correct options\.pet\.words"),
         ({"money": "x", "food": "x"}, "two labels have the words 'x'; give each its own"),
         ({"money": "food"}, "two labels have the words 'food'"),
     ],

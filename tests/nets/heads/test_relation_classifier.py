@@ -319,7 +319,7 @@ def test_networks_from_scratch_embed_markers_and_distances(family: str, model: s
     network = plugin.create(info, None, _related(), Goal(labels=LABELS), seed=0)
     assert isinstance(network, RelationClassifier)
     (row,) = network.rows(["a [E2] b [/E2] [E1] c [/E1]"])
-    # a [E2] b [/E2] [E1] c [/E1]: the first entity's marker is token 4, the second's token 1; 31 is no distance.
+    # a [E2] b [/E2] [E1] c [/E1]: the first entity's marker is token 4, the second's token 1; 31 is not a distance.
     assert row.channels["first_distance"].tolist() == [27, 28, 29, 30, 31, 32, 33]
     assert row.channels["second_distance"].tolist() == [30, 31, 32, 33, 34, 35, 36]
     assert network.pooled_width == 3 * network.backbone.width

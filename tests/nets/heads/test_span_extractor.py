@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from goldilocks.families import encoder
 from goldilocks.nets.heads.span_extractor import (
-    MOST_WINDOWS,
+    MAX_WINDOWS,
     SpanExtractor,
     SpanExtractorConfig,
     Window,
@@ -194,4 +194,4 @@ def test_question_that_fills_the_window_leaves_room_for_the_context(folder: Path
 def test_book_is_read_to_a_limit_only(folder: Path) -> None:
     rows = reader(folder).rows([("the goal", "soup bread " * 100_000)])
 
-    assert len(rows) == MOST_WINDOWS
+    assert len(rows) == MAX_WINDOWS

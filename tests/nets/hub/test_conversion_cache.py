@@ -41,7 +41,7 @@ def test_source_whose_digest_begins_alike_is_another() -> None:
     assert cached(DIGEST[:16] + "0" * 48) is None
 
 
-@pytest.mark.parametrize("damage", ["cut short", "gone", "no manifest", "manifest is no JSON"])
+@pytest.mark.parametrize("damage", ["cut short", "gone", "no manifest", "manifest is not JSON"])
 def test_folder_that_is_not_whole_is_converted_again(damage: str) -> None:
     made = convert("model.gguf", DIGEST, write)
     weights, manifest = made / "deep" / "weights", made / "made_from.json"

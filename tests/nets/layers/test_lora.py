@@ -36,7 +36,7 @@ def test_answers_are_those_of_peft(across: bool) -> None:
 def test_added_layers_change_nothing_before_they_have_learnt() -> None:
     module, inputs = layers(), torch.randn(5, 8)
     before = module(inputs)
-    assert lora.add(module, ["0", "1", "2"], rank=2, alpha=4) == 2  # the GELU between them is no linear layer
+    assert lora.add(module, ["0", "1", "2"], rank=2, alpha=4) == 2  # the GELU between them is not a linear layer
     assert torch.equal(module(inputs), before)
 
 

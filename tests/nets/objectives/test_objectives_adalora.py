@@ -79,7 +79,7 @@ def test_importance_survives_a_checkpoint() -> None:
     first = AdaLoraObjective(FakeNetwork(module), (), **kind)  # type: ignore[arg-type]
     first.before_step(slots)
     second = AdaLoraObjective(FakeNetwork(module), (), **kind)  # type: ignore[arg-type]
-    second.put_back(first.state())
+    second.load_state(first.state())
     assert first.state().keys() == second.state().keys()
     assert all(torch.equal(value, second.state()[name]) for name, value in first.state().items())
     assert len(first.state()) == 2 * 3 * len(ours)

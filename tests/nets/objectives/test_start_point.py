@@ -99,7 +99,7 @@ def test_continued_run_is_pulled_to_where_it_began() -> None:
     first.before_step({weight.name: weight})
     weight.master.fill_(5.0)
     again = objective()
-    again.put_back(first.state())
+    again.load_state(first.state())
     again.before_step({weight.name: weight})
     assert weight.working.grad is not None
     assert weight.working.grad.item() == 4.0

@@ -51,7 +51,7 @@ def test_an_average_put_back_continues() -> None:
         weight.master.fill_(step**2)
         straight.update([weight], step / 6)
         if step == 3:
-            second.put_back(first.state(), first.count)
+            second.load_state(first.state(), first.count)
         (first if step < 3 else second).update([weight], step / 6)
     assert averaged(straight, weight) == pytest.approx((0 + 1 + 4 + 9 + 16 + 25) / 6)
     assert averaged(second, weight) == pytest.approx(averaged(straight, weight))

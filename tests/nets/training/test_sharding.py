@@ -70,7 +70,7 @@ for name, (method, options) in variants.items():
     one = learner(method, options, cases.get(name, cases["en"]))
     losses = []
     one.advance(1.0, on_step=lambda share: losses.append(one.last_loss))
-    tensors |= {f"{name}/{weight}": value.contiguous() for weight, value in one.settled().module.state_dict().items()}
+    tensors |= {f"{name}/{weight}": value.contiguous() for weight, value in one.snapshot().module.state_dict().items()}
     tensors[f"{name}/losses"] = torch.stack(losses)
     own = sum(slot.master.numel() for slot in one._optimizer.slots)
     tensors[f"{name}/own"] = torch.tensor(own)
@@ -80,9 +80,9 @@ if group is not None:
     write_sharded(out.with_suffix(".checkpoint"), {"place": one.place()}, one.state(), group)
     again = learner("full", {})
     facts, state = read_sharded(out.with_suffix(".checkpoint"), group)
-    again.put_back(state, facts["place"])
+    again.load_state(state, facts["place"])
     again.advance(1.0)
-    weights = again.settled().module.state_dict()
+    weights = again.snapshot().module.state_dict()
     tensors |= {f"resumed/{weight}": value.contiguous() for weight, value in weights.items()}
 if group is None or group.rank == 1:  # the second process gathers the same weights
     save_file(tensors, out)

@@ -52,7 +52,7 @@ def test_an_optimiser_put_back_goes_on_as_if_it_had_not_stopped(name: OptimizerN
     def run(steps: range, weights: list[nn.Parameter], state: State | None) -> State:
         optimizer = optimizer_for(name, slots(weights), clip_norm=0.0)
         if state is not None:
-            optimizer.put_back(state, steps.start)
+            optimizer.load_state(state, steps.start)
         for step in steps:
             for weight, gradient in zip(weights, gradients(step), strict=True):
                 weight.grad = gradient

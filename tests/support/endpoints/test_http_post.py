@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from goldilocks.support.endpoints.http_post import MOST_BYTES, HttpAnswer, TransportError, post
+from goldilocks.support.endpoints.http_post import MAX_BYTES, HttpAnswer, TransportError, post
 from goldilocks.testing.endpoint import Reply, Server, cut, drip, send, write
 
 
@@ -56,8 +56,8 @@ def test_body_that_breaks_off_is_not_taken_for_whole(server: Server) -> None:
 
 
 def test_body_without_end_is_read_up_to_the_limit(server: Server) -> None:
-    server.replies = [write(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (MOST_BYTES + 100_000))]
-    assert len(posted(server).body) == MOST_BYTES + 1
+    server.replies = [write(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (MAX_BYTES + 100_000))]
+    assert len(posted(server).body) == MAX_BYTES + 1
 
 
 @pytest.mark.parametrize("place", [b"http://127.0.0.1:1/", b"http://[::bad"])
@@ -70,8 +70,8 @@ def test_compressed_answer_is_unpacked_up_to_the_limit(server: Server) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
     server.replies = [write(head + gzip.compress(b"whole"))]
     assert posted(server).body == b"whole"
-    server.replies = [write(head + gzip.compress(b" " * (MOST_BYTES + 100_000)))]
-    assert len(posted(server).body) == MOST_BYTES + 1
+    server.replies = [write(head + gzip.compress(b" " * (MAX_BYTES + 100_000)))]
+    assert len(posted(server).body) == MAX_BYTES + 1
     server.replies = [write(head + gzip.compress(b"whole")[:-9])]
     with pytest.raises(TransportError, match="sent an answer whose compression is damaged, or ends in the middle"):
         posted(server)

@@ -46,7 +46,7 @@ def test_jackknife_of_a_mean_is_the_t_interval() -> None:
 
 
 def test_jackknife_of_many_items_leaves_out_groups_of_about_one_size() -> None:
-    left_out = 1 - jackknife_weights(1_030, seed=0, most=100).astype(int)
+    left_out = 1 - jackknife_weights(1_030, seed=0, limit=100).astype(int)
     assert left_out.shape == (100, 1_030)
     assert (left_out.sum(0) == 1).all()
     assert set(left_out.sum(1)) == {10, 11}
@@ -55,7 +55,7 @@ def test_jackknife_of_many_items_leaves_out_groups_of_about_one_size() -> None:
 
 
 def test_memory_of_the_draws_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statistics, "MOST_COUNTS", 100_000)
+    monkeypatch.setattr(statistics, "MAX_COUNTS", 100_000)
     assert bootstrap_weights(250, 1_000, 0).shape == (400, 250)
     assert bootstrap_weights(1_000, 1_000, 0).shape == (200, 1_000)  # never under 200
 

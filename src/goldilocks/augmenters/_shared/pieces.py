@@ -38,7 +38,7 @@ def joined(pieces: Sequence[str], like: str) -> str:
 
 
 def each_varied(texts: Sequence[str], seed: int, vary: Callable[[str, np.random.Generator], str]) -> list[str]:
-    """``vary`` of each text, with a generator of its own: a text is varied the same way whatever stands before it.
+    """``vary`` of each text, with a generator of its own: a text is varied the same way whatever precedes it.
 
     Texts that would become blank stay as they are.
     """

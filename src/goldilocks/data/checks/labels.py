@@ -41,15 +41,15 @@ def labels(parts: Mapping[str, Part], output: Output) -> list[Finding]:
                 rows=rows,
             )
         )
-    (most, high), (least, low) = counts.most_common()[0], counts.most_common()[-1]
+    (commonest, high), (rarest, low) = counts.most_common()[0], counts.most_common()[-1]
     if high >= IMBALANCE * low and all(isinstance(gold, str) for gold in train.gold):
         findings.append(
             finding(
                 "class_imbalance",
                 Severity.WARNING,
-                f"{most!r} has {high:,} training rows, {least!r} {low:,}: {high / low:.0f} times as many",
-                f"Always predicting {most!r} is right {high / len(train):.0%} of the time, so accuracy is misleading; "
-                "compare by macro F1, and consider what errors on the rare labels cost."
+                f"{commonest!r} has {high:,} training rows, {rarest!r} {low:,}: {high / low:.0f} times as many",
+                f"Always predicting {commonest!r} is right {high / len(train):.0%} of the time, so accuracy is "
+                "misleading; compare by macro F1, and consider what errors on the rare labels cost."
                 if high >= MAJORITY * len(train)
                 else "In macro F1 a rare label weighs as much as a common one, but few rows say how well it is "
                 "recognised, so the score is noisy; add rows of the rare labels, or merge them with others.",

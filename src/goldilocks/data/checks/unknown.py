@@ -21,7 +21,7 @@ def refuse_unknown(part: Part, known: Collection[str], output: Output, source: s
         part: The rows.
         known: Labels or tags of the bundle.
         output: The kind of answer; only labels and tags are checked.
-        source: Of the rows, for the message.
+        source: Source of the rows, for the message.
 
     Raises:
         InputError: there are such rows; for tags, 1 % of the rows or more.

@@ -17,28 +17,28 @@ from goldilocks.data.readers.parquet import parquet_file
 from goldilocks.data.readers.text_file import is_gzip, opened
 from goldilocks.errors import InputError
 
-MOST_BYTES = 4_000_000_000
+MAX_BYTES = 4_000_000_000
 """Default of ``data.max_bytes`` and ``--max-bytes``, decompressed: about what 16 GB of memory can hold as rows."""
 _PIECE = 1 << 20
 _POINTER_BYTES = 8
 
 
-def admit(path: Path, most: int = MOST_BYTES) -> None:
-    """See that a file, or every file of a folder, can be read within bounds.
+def admit(path: Path, limit: int = MAX_BYTES) -> None:
+    """Check that a file, or every file of a folder, can be read within bounds.
 
     Args:
         path: A file or a folder; symbolic links are followed.
-        most: Most bytes of content, those of all files of a folder together.
+        limit: Maximum number of bytes of content; the files of a folder are added up.
 
     Raises:
-        InputError: it is no regular file, is sparse, or holds more.
+        InputError: it is not a regular file, is sparse, or holds more.
     """
     total = 0
     for file in _files(path):
-        total += _size(file, most)
-        if total > most:
+        total += _size(file, limit)
+        if total > limit:
             raise InputError(
-                f"{path.name}: holds more than {most:,} bytes{' in its files' if path.is_dir() else ''}; raise the "
+                f"{path.name}: holds more than {limit:,} bytes{' in its files' if path.is_dir() else ''}; raise the "
                 "limit (--max-bytes, or data.max_bytes in the task file) or name fewer rows."
             )
 
@@ -55,7 +55,7 @@ def _files(path: Path) -> Iterator[Path]:
                 yield file
 
 
-def _size(path: Path, most: int) -> int:
+def _size(path: Path, limit: int) -> int:
     """Bytes of the content of a regular file."""
     refuse_irregular(path)
     size = path.stat().st_size
@@ -65,8 +65,8 @@ def _size(path: Path, most: int) -> int:
             "download; copy or download it again."
         )
     if is_gzip(path):
-        size = _inside_gzip(path, most)
-        if size > most:
+        size = _inside_gzip(path, limit)
+        if size > limit:
             return size
     return _inside_parquet(path) if _is_parquet(path) else _inside_zip(path, size)
 
@@ -81,10 +81,10 @@ def _first_hole(path: Path) -> int:
         return size
 
 
-def _inside_gzip(path: Path, most: int) -> int:
+def _inside_gzip(path: Path, limit: int) -> int:
     size = 0
     with opened(path) as file:
-        while size <= most and (piece := file.read(_PIECE)):
+        while size <= limit and (piece := file.read(_PIECE)):
             size += len(piece)
     return size
 

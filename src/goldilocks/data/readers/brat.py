@@ -1,4 +1,4 @@
-"""BRAT folders: a .txt beside each .ann, entities by character offsets."""
+"""BRAT folders: a .txt next to each .ann, entities by character offsets."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _PIECE = "\0"
 
 
 def brat_rows(folder: Path, source: str, repaired: dict[str, list[int]], remarks: list[str]) -> Rows:
-    """One row for each line of each .txt that is not empty, in the order of names; entities from the .ann beside it.
+    """One row for each line of each .txt that is not empty, in the order of names; entities from its .ann.
 
-    The cell behind words and tags is the file, as the document. Numbers of rows that were not taken as they are written
+    The cell after words and tags is the file, as the document. Numbers of rows that were not taken as they are written
     go to ``repaired``, files without a partner to ``remarks``.
 
     Raises:
@@ -66,12 +66,12 @@ def _pieces(line: str) -> list[Entity] | None:
     for piece in match[2].split(";"):
         start, end = map(int, piece.split())
         pieces.append((start, end, _PIECE + match[1], (match[3] or "")[behind : behind + end - start]))
-        behind += end - start + 1  # a blank stands between pieces
+        behind += end - start + 1  # there is a blank between pieces
     return pieces
 
 
 def _lines(file: Path, text: str, entities: list[Entity], wrong: str, before: int) -> Iterator[MarkedRow]:
-    """The rows of a file, numbered behind the ``before`` rows of those before it."""
+    """The rows of a file, numbered after the ``before`` rows of those before it."""
     begins, number, where = 0, before, f" ({file.name})"
     for line in text.splitlines(keepends=True):
         ends = begins + len(line)

@@ -1,4 +1,4 @@
-"""CoNLL columns: a word per line with its tags behind it, an empty line between sentences.
+"""CoNLL columns: a word per line followed by its tags, an empty line between sentences.
 
 A row is a sentence; sentences are numbered from 1. ``-DOCSTART-`` lines and comments are not counted, but show where a
 document begins (in CoNLL-U ``# newdoc`` does). Columns are separated by tabs or blanks. They have numbers instead of
@@ -75,8 +75,8 @@ def rows_of(
     """``(sentence number, a list of cells for each column)``, or in place of the cells what is wrong with the sentence.
 
     Args:
-        path: The file; its name (a .gz behind it or not) says whether it is CoNLL-U.
-        lines: Begins its lines anew.
+        path: The file; its name (with or without .gz) says whether it is CoNLL-U.
+        lines: Starts its lines again.
         columns: ``tokens``, ``tags``, numbers of columns from 1, or ``document`` for the number of it.
         optional: Columns that may be missing; their cells are then ``None``.
         remarks: Receives the number of comment lines that were skipped.
@@ -166,7 +166,7 @@ def _cells(line: str) -> tuple[str, list[str]]:
     """A line without its end, and its cells.
 
     Columns separated by tabs may hold blanks, and a blank alone is a word (texts that are tagged by character have
-    such); a tab behind the last column is a slip.
+    such); a tab after the last column is a typing error.
     """
     bare = line.rstrip("\r\n")
     if "\t" in bare.strip():

@@ -1,7 +1,7 @@
-"""CSV, TSV and other separated text: a header, then a row per record. Rows are numbered from 1 behind the header.
+"""CSV, TSV and other separated text: a header, then a row per record. Rows are numbered from 1 after the header.
 
 Empty lines above the header are passed over, and so is Excel's line ``sep=;``. A record that is the header again, where
-files were joined, is no row.
+files were joined, is not a row.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Dialect:
     plain: bool = False
     """Quotes are plain characters."""
     spaced: bool = False
-    """A blank stands between the delimiter and an opening quote."""
+    """There is a blank between the delimiter and an opening quote."""
 
 
 def dialect_of(path: Path, kind: str, wanted: Sequence[str]) -> tuple[Dialect, list[str]]:
@@ -80,7 +80,7 @@ def _delimiter(path: Path, usual: str, wanted: Sequence[str]) -> str:
 
 
 def _lines_above(path: Path) -> int:
-    """How many lines stand above the header."""
+    """How many lines there are above the header."""
     above = 0
     for line in lines_of(path):
         if not (line.isspace() or (above == 0 and _EXCEL.fullmatch(line))):

@@ -20,8 +20,8 @@ SAMPLE_BYTES = 100_000
 PLAUSIBLE = 0.8
 """Least share of common characters in a decoding that is taken."""
 LONG_BYTES = 1_000
-"""Of fewer bytes it is known whether they are whole code units: they are a whole file."""
-LEAST_BYTES = 6
+"""Fewer bytes are a complete file, so an odd length is not a cut code unit."""
+MIN_BYTES = 6
 """Bytes beyond ASCII from which encodings of other scripts than Latin are detected."""
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with that of UTF-16
@@ -177,11 +177,11 @@ def _commonness(raw: bytes, encoding: _EastAsian) -> float:
 def _by_letters(raw: bytes) -> str:
     """The codec in which the letters are those of a language; else what charset-normalizer takes; empty: none."""
     beyond = sum(byte >= 0x80 for byte in raw)
-    if beyond >= LEAST_BYTES and (codec := of_other_scripts(raw)):
+    if beyond >= MIN_BYTES and (codec := of_other_scripts(raw)):
         return codec
     from charset_normalizer import from_bytes
 
     best = from_bytes(raw, cp_isolation=list(NAMES)).best()
-    if best is None or best.encoding not in NAMES or best.encoding in LATIN or beyond < LEAST_BYTES:
+    if best is None or best.encoding not in NAMES or best.encoding in LATIN or beyond < MIN_BYTES:
         return of_latin(raw)
     return best.encoding if is_regular(raw, best.encoding) else of_latin(raw)

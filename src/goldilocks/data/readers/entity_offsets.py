@@ -141,7 +141,7 @@ def _in_characters(marked: Sequence[MarkedRow], repaired: dict[str, list[int]]) 
 
 
 def _inside(spans: Sequence[Span], entities: Sequence[Entity]) -> set[int]:
-    """Edges of entities that lie inside a word."""
+    """Edges of entities inside a word."""
     starts = [start for start, _ in spans]
     units = set()
     for edge in {edge for start, end, _, _ in entities for edge in (start, end)}:
@@ -216,7 +216,7 @@ def tags_from(text: str, entities: Sequence[Entity], *, cut_at: Collection[int] 
         >>> tags_from("to New York.", [(3, 11, "LOC", "")])
         [['to', 'New', 'York', '.'], ['O', 'B-LOC', 'I-LOC', 'O']]
         >>> tags_from("to New York.", [(3, 10, "LOC", "")])
-        "the entity 3 to 10 ends inside a word ('New Yor'); offsets count characters from 0, the end is behind the last"
+        "the entity 3 to 10 ends inside a word ('New Yor'); offsets count characters from 0, the end is exclusive"
     """
     spans = _cut_at(cutter()(text), cut_at)
     starts = {start: number for number, (start, _) in enumerate(spans)}
@@ -238,7 +238,7 @@ def tags_from(text: str, entities: Sequence[Entity], *, cut_at: Collection[int] 
         if start not in starts or end not in ends:
             edge = "begins" if start not in starts else "ends"
             what = "with a blank" if text[start if edge == "begins" else end - 1].isspace() else "inside a word"
-            return f"{where} {edge} {what} ({shown}); offsets count characters from 0, the end is behind the last"
+            return f"{where} {edge} {what} ({shown}); offsets count characters from 0, the end is exclusive"
         if starts[start] <= behind:
             return f"{where} ({shown}) overlaps another; a word has one tag, so keep one of the two"
         behind = ends[end]

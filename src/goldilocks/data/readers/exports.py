@@ -1,7 +1,7 @@
 """Exports of annotation tools as plain rows: Label Studio, doccano, Prodigy, spaCy and NER Annotator.
 
 The tool is recognised by the first records. Its rows become ``text`` with ``entities`` (offsets and labels), ``label``
-and ``labels``, beside the other columns of the tool; rows that were not accepted are left out and counted.
+and ``labels``, together with the other columns of the tool; rows that were not accepted are left out and counted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from goldilocks.data.readers.json_document import Record
 ANSWERS = ("accept", "reject", "ignore")
 _PRODIGY = ("_input_hash", "_task_hash", "spans", "options", "accept", "label")
 _TASKS = ("annotations", "completions", "predictions")
-"""Keys of Label Studio's tasks beside ``data``, the first in any but old exports."""
+"""Keys of Label Studio's tasks besides ``data``, the first in any but old exports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def _with_cats(row: Record) -> Record:
 def _label_studio(record: Any) -> Record | str:
     """``{"data", "annotations": [{"result": [{"type", "from_name", "value"}]}]}``.
 
-    Of several annotations of a task the one marked as ground truth counts, else what most agree on.
+    If a task has several annotations, the one marked as ground truth counts, else the majority.
     """
     if not isinstance(record, dict) or not isinstance(record.get("data"), dict):
         return "not a task of Label Studio with data and annotations, as the first row is"

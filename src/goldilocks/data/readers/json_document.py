@@ -30,13 +30,13 @@ def loads(text: str) -> Any:
     """``json.loads`` that refuses an object with one key twice and two values: most readers keep the last, silently.
 
     Raises:
-        ValueError: the text is no JSON, or a key is there twice.
+        ValueError: the text is not JSON, or a key is there twice.
     """
     return json.loads(text, object_pairs_hook=_without_repeats)
 
 
 def broken(error: ValueError | RecursionError) -> str:
-    """What is wrong with text that is no JSON."""
+    """What is wrong with text that is not JSON."""
     what = "nested too deeply" if isinstance(error, RecursionError) else str(error).split(":")[0]
     return f"broken JSON ({what})"
 
@@ -78,7 +78,7 @@ def document(path: Path) -> Any:
     """What a JSON file holds; ``None`` of an empty one.
 
     Raises:
-        InputError: it is no JSON.
+        InputError: it is not JSON.
     """
     text = "".join(lines_of(path))
     if not text.strip():

@@ -61,7 +61,7 @@ def in_characters(marked: Sequence[Marked]) -> tuple[list[list[Entity]], str, li
         texts whose entities moved; and the positions of texts where it is open whether an emoji counts as two.
     """
     all_entities = [entities for _, entities in marked]
-    best, most, moved = "", 0, list[int]()
+    best, best_gain, moved = "", 0, list[int]()
     undecided: list[int] = []
     for unit, widths in _UNITS.items():
         places = [place for place, (text, entities) in enumerate(marked) if _differs(text, entities, widths)]
@@ -72,8 +72,8 @@ def in_characters(marked: Sequence[Marked]) -> tuple[list[list[Entity]], str, li
             _score(text, _converted(text, entities, widths), names) - _score(text, entities, names)
             for text, entities in (marked[place] for place in places)
         )
-        if gain > most:
-            best, most, moved = unit, gain, places
+        if gain > best_gain:
+            best, best_gain, moved = unit, gain, places
         if unit == UTF16 and gain == 0:
             undecided = places
     for place in moved:

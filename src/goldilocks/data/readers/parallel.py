@@ -11,7 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from goldilocks.data.locate import locate
-from goldilocks.data.readers.admission import MOST_BYTES, admit
+from goldilocks.data.readers.admission import MAX_BYTES, admit
 from goldilocks.data.readers.columns import Rows
 from goldilocks.data.readers.text_file import lines_of
 from goldilocks.errors import InputError
@@ -49,13 +49,13 @@ def roles_for(wanted: Collection[str], source: str) -> list[str]:
     return list(ROLES)
 
 
-def rows_of_pair(source: str, folder: Path, *, max_bytes: int = MOST_BYTES) -> Rows:
+def rows_of_pair(source: str, folder: Path, *, max_bytes: int = MAX_BYTES) -> Rows:
     """A row ``[source, target]`` for each line; read as they are drawn.
 
     Args:
         source: For which ``names`` gives two files.
         folder: Where relative names start.
-        max_bytes: Most bytes of content of each.
+        max_bytes: Maximum number of bytes of content of each.
 
     Raises:
         MissingError: one of the files is not there.

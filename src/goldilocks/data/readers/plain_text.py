@@ -18,14 +18,14 @@ from goldilocks.support.text.units import run_pattern
 
 SUFFIX = ".txt"
 PROMPT_WORDS = 10
-MOST_CHARACTERS = 20_000
+MAX_CHARACTERS = 20_000
 """Longest row; a longer paragraph becomes several."""
 LOOKED_AT = 10_000
 """Lines among which an empty one is looked for."""
 
 
 def is_plain(path: Path) -> bool:
-    """Whether the file is a .txt, with or without .gz behind it."""
+    """Whether the file is a .txt or .txt.gz."""
     name = path.name.lower().removesuffix(".gz")
     return path.is_file() and name.endswith(SUFFIX)
 
@@ -68,7 +68,7 @@ def _texts(path: Path) -> Iterator[tuple[int, str]]:
     begins, length = 1, 0
     for number, line in enumerate(lines_of(path), start=1):
         ends = line.isspace() or not paragraphs
-        if kept and (line.isspace() or length + len(line) > MOST_CHARACTERS):
+        if kept and (line.isspace() or length + len(line) > MAX_CHARACTERS):
             yield begins, "".join(kept).strip()
             kept, length = [], 0
         if not line.isspace():

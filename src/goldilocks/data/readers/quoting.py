@@ -1,4 +1,4 @@
-"""Whether quotation marks quote: separated text where they are plain characters, or stand behind a blank.
+"""Whether quotation marks quote: separated text where they are plain characters, or follow a blank.
 
 Read as quoting, two quotation marks that happen to begin and end cells swallow all rows between them, without an error.
 What tells such a file from one with line ends in quoted cells is how its lines look where quotes are plain: there each
@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-MOST_VALUES = 1_000
-"""A column with more distinct values is no column of labels."""
+MAX_VALUES = 1_000
+"""A column with more distinct values is not a column of labels."""
 
 
 @dataclass(slots=True)
@@ -23,9 +23,9 @@ class Quoting:
     plain: bool = False
     """Quotes are characters as others."""
     spaced: bool = False
-    """A blank stands between the delimiter and an opening quote."""
+    """There is a blank between the delimiter and an opening quote."""
     doubtful: list[int] = field(default_factory=list)
-    """Numbers, from 1 behind the header, of rows with line ends whose lines could be rows themselves."""
+    """Numbers, from 1 after the header, of rows with line ends whose lines could be rows themselves."""
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class _Evidence:
         elif len(cells) == self.width:
             self.n_single += 1
             for counted, cell in zip(self.values, cells, strict=True):
-                if len(counted) <= MOST_VALUES:
+                if len(counted) <= MAX_VALUES:
                     counted[cell.strip()] += 1
 
     def shows_plain(self) -> bool:
@@ -83,7 +83,7 @@ def quoting_of(lines: Callable[[], Iterable[str]], delimiter: str) -> Quoting:
     r"""How quotation marks have to be read.
 
     Args:
-        lines: Begins anew with all lines, with their ends, from the header on.
+        lines: Starts again with all lines, with their ends, from the header on.
         delimiter: Between cells.
 
     Example:
@@ -107,7 +107,7 @@ def quoting_of(lines: Callable[[], Iterable[str]], delimiter: str) -> Quoting:
 
 
 def _is_usual(lines: Iterable[str], delimiter: str) -> bool:
-    """Whether every row is a line and no quote stands behind a blank, so that nothing is to be decided."""
+    """Whether every row is a line and no quote follows a blank, so that nothing needs to be decided."""
     spaced = False
 
     def looked_through() -> Iterator[str]:

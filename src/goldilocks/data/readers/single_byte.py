@@ -1,7 +1,7 @@
 """Which single-byte encoding text is in: the one in which letters, their case and their order are those of a language.
 
 Every byte is some character in nearly every such encoding, so that only what comes out can decide. Of scripts other
-than Latin the letters have to be frequent ones of a language that is written so, capitals stand at the beginning of
+than Latin the letters have to be frequent ones of a language that is written so, capitals are at the beginning of
 words, and marks follow letters; of Latin script the letters beyond ASCII have to be those of one language.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 PLAUSIBLE = 0.8
 """Least share of the characters beyond ASCII that have to be letters of one language in Latin script."""
 REGULAR = 0.95
-"""The same of another script, where no letter stands in an odd place."""
+"""The same of another script, where no letter is in an odd place."""
 FREQUENT = 0.7
 """Least share of frequent letters among those of another script."""
 
@@ -32,7 +32,7 @@ class _Script:
     frequent: str
     """Letters that make up most of every text."""
     odd: str
-    """Pattern of letters where they cannot stand."""
+    """Pattern of letters where they cannot occur."""
 
 
 _SCRIPTS = (
@@ -96,12 +96,12 @@ def of_other_scripts(raw: bytes) -> str:
         >>> of_other_scripts("Завтрак был вкусный".encode("koi8_r")), of_other_scripts("Für später".encode("cp1252"))
         ('koi8_r', '')
     """
-    best, most = "", 0.0
+    best, best_share = "", 0.0
     for script in _SCRIPTS:
         for codec in script.codecs:
             regular, frequent = _shares(raw.decode(codec, errors="replace"), script)
-            if regular >= REGULAR and frequent >= FREQUENT and regular + frequent > most:
-                best, most = codec, regular + frequent
+            if regular >= REGULAR and frequent >= FREQUENT and regular + frequent > best_share:
+                best, best_share = codec, regular + frequent
     return best
 
 
@@ -134,7 +134,7 @@ def of_latin(raw: bytes) -> str:
         >>> of_latin("Frühstück".encode("cp1252")), of_latin("Frühstück".encode("cp850")), of_latin(b"\x9d\x90")
         ('cp1252', 'cp850', '')
     """
-    best, most = "", PLAUSIBLE
+    best, best_share = "", PLAUSIBLE
     beyond = sum(byte >= 0x80 for byte in raw)
     # Of a language in Latin script most letters are ASCII; without such the old encodings turn any bytes into letters.
     words = sum(byte < 0x80 and chr(byte).isalpha() for byte in raw) >= 2 * beyond
@@ -142,8 +142,9 @@ def of_latin(raw: bytes) -> str:
         if codec in _OLD and not words:
             continue
         share = _latin_share(raw.decode(codec, errors="replace").lower(), alphabets)
-        if share > most or (share == most and not best):  # the first of equals: Windows-1252 is the commonest
-            best, most = codec, share
+        # The first of equals: Windows-1252 is the commonest.
+        if share > best_share or (share == best_share and not best):
+            best, best_share = codec, share
     return best
 
 

@@ -114,7 +114,7 @@ def lines_of(path: Path) -> Iterator[str]:
                     yield line.removeprefix("\ufeff") if number == 1 else line
         except UnicodeError as error:
             raise InputError(
-                f"{path.name}: behind line {number:,} there are bytes that are not {facts.encoding or 'UTF-8'}, as the "
+                f"{path.name}: after line {number:,} there are bytes that are not {facts.encoding or 'UTF-8'}, as the "
                 "rest of the file is; save it in UTF-8."
             ) from error
 

@@ -1,6 +1,6 @@
 """Excel workbooks (.xlsx): the sheet with the columns that are wanted, else the first with rows. Needs ``excel``.
 
-The header is the first row with wanted columns (a title may stand above it), else the first that is not empty.
+The header is the first row with wanted columns (there may be a title above it), else the first that is not empty.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TITLE_ROWS = 20
 
 
 def names_in(path: Path, wanted: Sequence[str] = ()) -> tuple[list[str], list[str]]:
-    """Names of the columns, and remarks where other sheets hold rows too, or rows stand above the header."""
+    """Names of the columns, and remarks where other sheets hold rows too, or there are rows above the header."""
     sheet, rows, others, above = _sheet(path, wanted)
     remarks = [f"the sheet {sheet!r} is read; there are others: {', '.join(map(repr, others))}"] if others else []
     if above:
@@ -30,10 +30,10 @@ def names_in(path: Path, wanted: Sequence[str] = ()) -> tuple[list[str], list[st
 
 
 def workbook_rows(path: Path, columns: Sequence[str], optional: Collection[str]) -> Rows:
-    """Rows of the sheet, numbered from 1 behind the header; empty rows are passed over.
+    """Rows of the sheet, numbered from 1 after the header; empty rows are passed over.
 
     Raises:
-        InputError: it is no workbook or lacks a column.
+        InputError: it is not a workbook or lacks a column.
         MissingError: openpyxl is not installed.
     """
     _, rows, _, _ = _sheet(path, columns)
@@ -84,11 +84,11 @@ def _sheet(path: Path, wanted: Sequence[str]) -> tuple[str, Iterator[Sequence[An
 
 
 def _header_place(rows: Iterable[Sequence[Any]], wanted: Sequence[str]) -> tuple[int, int]:
-    """How many rows stand above the header, and how many wanted columns it has."""
-    first, best, most = -1, 0, 0
+    """How many rows there are above the header, and how many wanted columns it has."""
+    first, best_place, n_matching = -1, 0, 0
     for place, cells in enumerate(rows):
         names = {_name(cell) for cell in cells} - {""}
         first = place if first < 0 and names else first
-        if (there := len(names.intersection(wanted))) > most:
-            best, most = place, there
-    return (best, most) if most else (max(first, 0), 0)
+        if (n_names := len(names.intersection(wanted))) > n_matching:
+            best_place, n_matching = place, n_names
+    return (best_place, n_matching) if n_matching else (max(first, 0), 0)

@@ -53,7 +53,7 @@ def group(texts: Sequence[str], *, about: Sequence[str] | None = None, threshold
         texts: As they were read.
         about: What each is about (the context of a question), where those about the same belong together.
         threshold: Jaccard similarity of character shingles from which two texts are near duplicates.
-        seed: Of the hash functions.
+        seed: Seed of the hash functions.
     """
     # 8 bytes of a hash: among a million texts two different ones share it with a chance of 3 in 10^8.
     digests = b"".join(hashlib.blake2b(normalise(text).encode("utf-8"), digest_size=8).digest() for text in texts)

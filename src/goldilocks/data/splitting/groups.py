@@ -58,7 +58,7 @@ def group_rows(parts: Parts, seed: int, output: Output, bound: str, column: str 
 
     Args:
         parts: All three.
-        seed: Of the hash functions that find near duplicates.
+        seed: Seed of the hash functions that find near duplicates.
         output: The kind of answer.
         bound: See ``bound_by``.
         column: An attribute by which rows belong together, instead of what they say.
@@ -80,7 +80,7 @@ def group_rows(parts: Parts, seed: int, output: Output, bound: str, column: str 
 
 
 def _codes(parts: Parts, column: str) -> Ints:
-    """Number of the cell of each row; a row without one is by itself."""
+    """Number of the cell of each row; a row without one is a group of its own."""
     cells = [cell for name in PARTS for cell in parts[name].attributes.get(column, ())]
     numbers: dict[str, int] = {}
     return np.array(

@@ -13,7 +13,7 @@ min-wise independent family; the tests compare the estimate with the true simila
 What bounds the work: in a bucket a text is compared with a few neighbours, and per band at most a quarter as many pairs
 are verified as there are texts (10,000 more for small data), those first whose signatures agree most. Where hundreds of
 thousands of texts come from one template and are all just about alike, some near duplicates are therefore missed.
-Memory: 70 bytes per text beside the texts, and pieces of fixed size.
+Memory: 70 bytes per text in addition to the texts, and pieces of fixed size.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def near_groups(texts: Sequence[str], *, threshold: float = 0.8, seed: int = 0) 
     Args:
         texts: Normalised, each different from the others.
         threshold: Jaccard similarity from which two texts are near duplicates, above 0.5.
-        seed: Of the hash functions; the same seed gives the same groups.
+        seed: Seed of the hash functions; the same seed gives the same groups.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -65,7 +65,7 @@ def near_groups(texts: Sequence[str], *, threshold: float = 0.8, seed: int = 0) 
     for band in range(BANDS):
         left, right = _bucket_pairs(signature[:, band * BAND_ROWS : (band + 1) * BAND_ROWS])
         apart = group[left] != group[right]
-        left, right = _promising(signature, left[apart], right[apart], threshold, most=n_texts // 4 + 10_000)
+        left, right = _promising(signature, left[apart], right[apart], threshold, limit=n_texts // 4 + 10_000)
         same = similarities(texts, left, right) >= threshold - 1e-9
         if not same.any():
             continue
@@ -190,7 +190,7 @@ def _bucket_pairs(band: U8) -> tuple[Ints, Ints]:
     return np.concatenate([side for side, _ in pairs]), np.concatenate([side for _, side in pairs])
 
 
-def _promising(signature: U8, left: Ints, right: Ints, threshold: float, *, most: int) -> tuple[Ints, Ints]:
+def _promising(signature: U8, left: Ints, right: Ints, threshold: float, *, limit: int) -> tuple[Ints, Ints]:
     """The pairs whose signatures say they could reach the threshold, at most ``most`` of them, the likeliest first."""
     n_hashes = signature.shape[1]
     agreeing = np.empty(len(left), dtype=np.int16)
@@ -198,10 +198,10 @@ def _promising(signature: U8, left: Ints, right: Ints, threshold: float, *, most
         piece = slice(start, start + _CHUNK_PAIRS)
         agreeing[piece] = (signature[left[piece]] == signature[right[piece]]).sum(1)
     # Three standard errors below the threshold: a true near duplicate falls there once in a thousand times.
-    least = n_hashes * threshold - 3 * np.sqrt(n_hashes * threshold * (1 - threshold))
-    kept = np.flatnonzero(agreeing >= least)
-    if len(kept) > most:
-        kept = kept[np.argsort(-agreeing[kept], kind="stable")[:most]]
+    minimum = n_hashes * threshold - 3 * np.sqrt(n_hashes * threshold * (1 - threshold))
+    kept = np.flatnonzero(agreeing >= minimum)
+    if len(kept) > limit:
+        kept = kept[np.argsort(-agreeing[kept], kind="stable")[:limit]]
     return left[kept], right[kept]
 
 

@@ -17,9 +17,9 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.integer[Any]]
 
 SHARE = 0.15
-MOST_TEST = 10_000
-MOST_VALIDATION = 5_000
-LEAST_ROWS = 3
+MAX_TEST = 10_000
+MAX_VALIDATION = 5_000
+MIN_ROWS = 3
 """Labels with this many rows or more get at least one of them into the part that is set aside."""
 
 
@@ -36,7 +36,7 @@ def set_aside(
         gold: Label of each row.
         groups: Group of each row, shape ``(n_rows,)``.
         share: Share of the rows to set aside, 0 to 1.
-        at_most: Most rows to set aside (each label's quota shrinks in step, but not below its one row).
+        at_most: Maximum number of rows to set aside (each label's quota shrinks in step, but not below its one row).
         seed: The same seed and rows give the same split.
     """
     share = min(share, at_most / len(gold)) if len(gold) else 0.0
@@ -64,7 +64,7 @@ def _main_label(gold: Sequence[str], rows: list[int]) -> str:
 
 def _quotas(counts: Mapping[str, int], share: float) -> dict[str, int]:
     """Rows of each label to set aside: its share rounded so that they add up, at least one of three, none of two."""
-    exact = {label: share * count for label, count in counts.items() if count >= LEAST_ROWS}
+    exact = {label: share * count for label, count in counts.items() if count >= MIN_ROWS}
     quotas = {label: int(wanted) for label, wanted in exact.items()}
     missing = round(sum(exact.values())) - sum(quotas.values())
     for label in sorted(exact, key=lambda label: (quotas[label] - exact[label], label))[:missing]:

@@ -78,7 +78,7 @@ def moments(part: Part, column: str, source: str) -> Floats:
     """The time of each row, shape ``(n_rows,)``.
 
     Raises:
-        InputError: a cell is no time, or some are numbers and others dates; the rows are named.
+        InputError: a cell is not a time, or some are numbers and others dates; the rows are named.
     """
     cells = part.attributes[column] if len(part) else ()
     known = {cell: moment(cell) for cell in set(cells)}
@@ -86,7 +86,7 @@ def moments(part: Part, column: str, source: str) -> Floats:
     if wrong:
         rows = [part.rows[place] for place in wrong]
         shown = shortened(cells[wrong[0]])
-        what = f"{shown!r}, which is no date" if shown else "nothing"
+        what = f"{shown!r}, which is not a date" if shown else "nothing"
         raise InputError(
             f"{source}: {column!r} (data.time) holds {what} ({rows_in_words(rows)}); write ISO 8601, such as "
             "2024-12-31 or 2024-12-31T18:30, or a number."
@@ -104,8 +104,8 @@ def newest(times: Floats, units: Ints | None, wanted: int) -> tuple[list[int], l
     rows have one time.
 
     Args:
-        times: Of each row, ``(n_rows,)``.
-        units: What rows belong to (a group, a dialogue), ``(n_rows,)``; ``None``: each is by itself.
+        times: Time of each row, ``(n_rows,)``.
+        units: What rows belong to (a group, a dialogue), ``(n_rows,)``; ``None``: each is a group of its own.
         wanted: Rows to set aside.
 
     Example:

@@ -9,7 +9,7 @@ or ShareGPT's ``{"from": ..., "value": ...}``. Where some are an assistant's (``
 replies; where none is, only those of a system (``SYSTEM``), if there is one: beside an assistant it gives
 instructions. Rows of one dialogue share its row number, by which a split keeps them together.
 
-Where a row gives its reply beside the turns, this reply is the only one: it follows the turns, or is the last of them.
+Where a row gives a reply besides the turns, this reply is the only one: it follows the turns, or is the last of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 from goldilocks.data.readers.columns import Rows
 from goldilocks.support.text.cells import empty, list_of, text_problem
-from goldilocks.support.text.reference_cells import said
+from goldilocks.support.text.reference_cells import utterance
 
 ASSISTANT = frozenset({"assistant", "agent", "bot", "gpt", "model"})
 SYSTEM = frozenset({"system", "sys"})
@@ -29,7 +29,7 @@ OTHERS = 9
 
 
 def unrolled(rows: Rows, roles: Sequence[str]) -> Rows:
-    """The same rows, dialogues taken apart, and with candidates where the task has them.
+    """The same rows, dialogues split into replies, and with candidates where the task has them.
 
     Candidates that no row gives are drawn from the other replies of the file, the same ones every time; the right reply
     is put at a random place among them.
@@ -51,7 +51,7 @@ def _apart(rows: Rows, roles: Sequence[str]) -> Rows:
             yield number, cells
             continue
         listed = list_of(cells[turns]) or []
-        texts = list(map(said, listed))
+        texts = list(map(utterance, listed))
         wrong = next(filter(None, (text_problem(f"turn {k}", text) for k, text in enumerate(texts, start=1))), None)
         fewest = 2 if empty(cells[reply]) or texts == [cells[reply]] else 1
         if len(texts) < fewest or wrong:

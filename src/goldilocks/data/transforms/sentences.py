@@ -25,7 +25,7 @@ class _Held:
     """Neighbours of one document."""
 
     number: int
-    """Of the first."""
+    """Number of the first row."""
     document: str
     tokens: list[list[str]]
     tags: list[list[str]]
@@ -33,22 +33,22 @@ class _Held:
     """Further cells of the first, by role."""
 
 
-def joined(rows: Rows, roles: Sequence[str], most: int, problem: Problem) -> Rows:
+def joined(rows: Rows, roles: Sequence[str], limit: int, problem: Problem) -> Rows:
     """The same rows, up to ``most`` neighbours of one document made one.
 
-    A row that holds several sentences as it is, or that cannot be used, stays by itself. Where no document is named,
+    A row that holds several sentences as it is, or that cannot be used, stays as it is. Where no document is named,
     all neighbours are joined.
 
     Args:
         rows: Row number, and cells in the order of ``roles`` or what is wrong with the row.
         roles: What the cells are: tokens, tags and maybe document.
-        most: Sentences of a row; 1: the rows stay as they are.
+        limit: Maximum number of sentences per row; 1: the rows stay as they are.
         problem: What is wrong with a row, if anything.
     """
-    return rows if most == 1 else _joined(rows, roles, most, problem)
+    return rows if limit == 1 else _joined(rows, roles, limit, problem)
 
 
-def _joined(rows: Rows, roles: Sequence[str], most: int, problem: Problem) -> Rows:
+def _joined(rows: Rows, roles: Sequence[str], limit: int, problem: Problem) -> Rows:
     held: _Held | None = None
     for number, cells in rows:
         row = {} if isinstance(cells, str) else dict(zip(roles, cells, strict=True))
@@ -56,7 +56,7 @@ def _joined(rows: Rows, roles: Sequence[str], most: int, problem: Problem) -> Ro
             yield number, wrong
             continue
         document, alone = document_of(row.get("document")), has_sentences(row["tokens"])
-        if held and (alone or len(held.tokens) == most or held.document != document):
+        if held and (alone or len(held.tokens) == limit or held.document != document):
             yield held.number, _cells(held, roles)
             held = None
         if alone:

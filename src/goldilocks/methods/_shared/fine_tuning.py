@@ -55,14 +55,14 @@ def output_layers(network: Network, groups: Sequence[str]) -> list[str]:
 
 
 def freeze_all_but_head(network: Network) -> None:
-    """Freeze the network; only its head (a pretrained decoder is no head) stays trainable."""
+    """Freeze the network; only its head (a pretrained decoder is not a head) stays trainable."""
     network.module.requires_grad_(False)
     for name in network.groups().get("head", []):
         network.module.get_parameter(name).requires_grad_(True)
 
 
 def need_layers(count: int, method: str, groups: Sequence[str], network: Network) -> None:
-    """See that a method found a layer to adapt.
+    """Check that a method found a layer to adapt.
 
     Raises:
         InputError: it found none.

@@ -32,14 +32,14 @@ def generates(output: Output, what: str) -> str | None:
 
 
 def make_room(network: Network, method: str, tokens: int) -> None:
-    """Truncate texts so that ``tokens`` virtual tokens fit beside them.
+    """Truncate texts so that ``tokens`` virtual tokens fit in front of them.
 
     Raises:
         InputError: the number is not at least 1, or too little is left for the text.
     """
     if tokens < 1:
         raise InputError(f"{method}: tokens is {tokens}; it must be at least 1.")
-    room = network.backbone.stack.most_positions
+    room = network.backbone.stack.position_limit
     if room is None or network.config.max_tokens + tokens <= room:
         return
     left = room - tokens

@@ -1,7 +1,8 @@
 """Distinct-n: the number of different n-grams in a set of answers, as sums over items.
 
-How many different n-grams a set holds is no sum of numbers per item, so each n-gram gets a column. Above ``MOST`` of
-them, columns are kept for a fixed random part of the n-grams (chosen by hash), and what is counted there is scaled up.
+How many different n-grams a set holds is not a sum of numbers per item, so each n-gram gets a column. Above
+``MAX_COLUMNS`` of them, columns are kept for a fixed random part of the n-grams (chosen by hash), and what is counted
+there is scaled up.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ SOURCE = (
     "without punctuation, scripts without spaces by character. Above 20,000 different ones a part of them is counted "
     "and scaled up."
 )
-MOST = 20_000
+MAX_COLUMNS = 20_000
 """Columns; a table of 1,000 resamples then takes 80 MB."""
 _HEAD = 3
 
@@ -42,7 +43,7 @@ def table(predicted: Sequence[Any], n: int) -> sp.csr_array:
 
     every = [[" ".join(words[i : i + n]) for i in range(len(words) - n + 1)] for words in map(_units, predicted)]
     kinds = {gram for grams in every for gram in grams}
-    scale = -(-len(kinds) // MOST) or 1
+    scale = -(-len(kinds) // MAX_COLUMNS) or 1
     kept = sorted(gram for gram in kinds if scale == 1 or zlib.crc32(gram.encode("utf-8")) % scale == 0)
     column = {gram: _HEAD + place for place, gram in enumerate(kept)}
     rows: list[int] = []

@@ -73,7 +73,9 @@ def signature(make: Make, gold: Sequence[Any]) -> str:
         return ""
     rights = [references(right) for right in gold]
     metric = make(tokenisation(gold))
-    fewest, most = min(rights, key=len), max(rights, key=len)  # the signature records their number
-    streams = [[own[place] if place < len(own) else None for own in (fewest, most)] for place in range(len(most))]
-    metric.corpus_score([fewest[0], most[0]], streams)
+    shortest, longest = min(rights, key=len), max(rights, key=len)  # the signature records their number
+    streams = [
+        [own[place] if place < len(own) else None for own in (shortest, longest)] for place in range(len(longest))
+    ]
+    metric.corpus_score([shortest[0], longest[0]], streams)
     return f"sacrebleu {metric.get_signature()}"

@@ -28,7 +28,7 @@ class AttentionState:
 
     keys: Tensor
     states: Tensor
-    hide: Tensor
+    masked: Tensor
     """True at padding, ``(n, 1, source tokens)``."""
     cell: tuple[Tensor, ...]
     """The recurrent state, ``(1, n * beams, width)`` each."""
@@ -44,7 +44,7 @@ class AttentionDecoder(Seq2SeqDecoder):
         Args:
             vocabulary: Tokens it may generate.
             source_width: Width of the backbone's states.
-            width: Of word embeddings and recurrent state.
+            width: Width of word embeddings and recurrent state.
             cell: ``rnn``, ``gru`` or ``lstm``.
             dropout: Rate for word embeddings and for the input of the LM head.
         """
@@ -86,7 +86,7 @@ class AttentionDecoder(Seq2SeqDecoder):
     def _attention(self, out: Tensor, state: AttentionState) -> tuple[Tensor, Tensor]:
         """Weights of the source's tokens, ``(n, target tokens, source tokens)``, and the mean of their states."""
         scores = out @ state.keys.transpose(1, 2)
-        weights = scores.masked_fill(state.hide, float("-inf")).softmax(-1)
+        weights = scores.masked_fill(state.masked, float("-inf")).softmax(-1)
         return weights, weights @ state.states
 
     def _join(self, out: Tensor, attended: Tensor) -> Tensor:
@@ -114,7 +114,7 @@ class AttentionDecoder(Seq2SeqDecoder):
     def select(self, state: AttentionState, sources: Tensor) -> None:
         """See ``Seq2SeqDecoder.select``."""
         self.reorder(state, beams_of(sources, state.beams))
-        state.keys, state.states, state.hide = (part[sources] for part in (state.keys, state.states, state.hide))
+        state.keys, state.states, state.masked = (part[sources] for part in (state.keys, state.states, state.masked))
 
     def groups(self) -> dict[str, list[str]]:
         """See ``Seq2SeqDecoder.groups``: all of it is new above the backbone, so all of it is the head."""

@@ -52,8 +52,8 @@ class Backbone(nn.Module):
 
     virtual_tokens: VirtualTokens | None
     """Vectors before the tokens of every text; their states are cut off above the top block. ``None``: none."""
-    most_positions: int | None = None
-    """Most tokens of a row, virtual ones included; ``None``: virtual tokens need no positions."""
+    position_limit: int | None = None
+    """Maximum number of tokens per row, virtual ones included; ``None``: virtual tokens need no positions."""
 
     def __init__(self) -> None:
         """Nothing is added."""
@@ -156,14 +156,14 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
 
-def pool(hidden: Tensor, mask: Tensor, how: str) -> Tensor:
+def pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
     """Pooling, ``(n, t, w)`` -> ``(n, w)``, float32: ``mean`` or ``max`` over tokens, ``first`` or ``last`` token."""
-    if how == "last":
+    if pooling == "last":
         return hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1) - 1].float()
     hidden = hidden.float()
-    if how == "first":
+    if pooling == "first":
         return hidden[:, 0]
     keep = mask.unsqueeze(-1).to(hidden.dtype)
-    if how == "max":
+    if pooling == "max":
         return hidden.masked_fill(keep == 0, float("-inf")).amax(1).nan_to_num(neginf=0.0)
     return (hidden * keep).sum(1) / keep.sum(1).clamp(min=1e-9)

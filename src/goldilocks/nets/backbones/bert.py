@@ -56,7 +56,7 @@ class BertOptions:
     types: int
     """Token types (0: the checkpoint has none)."""
     epsilon: float
-    """Of the layer norms."""
+    """Epsilon of the layer norms."""
     activation: str
     embedding_width: int
     first_position: int
@@ -142,20 +142,22 @@ class BertBlock(nn.Module):
         self.prefix: KeyValuePrefix | None = None
 
     def keys_values(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Of ``(texts, tokens, width)``: keys and values ``(texts, heads, tokens, width / heads)``."""
+        """Keys and values, ``(texts, heads, tokens, width / heads)`` each, of ``(texts, tokens, width)``."""
         texts, tokens, _ = hidden.shape
         _, key, value = self.qkv(hidden).view(texts, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
         return key, value
 
-    def forward(self, hidden: Tensor, keep: Tensor | None) -> Tensor:
-        """Hidden states ``(texts, tokens, width)`` -> those above; ``keep``: attention mask, ``None``: no padding."""
+    def forward(self, hidden: Tensor, attention_mask: Tensor | None) -> Tensor:
+        """Hidden states ``(texts, tokens, width)`` -> those above; ``attention_mask`` is true where a token attends,
+        ``None``: no padding.
+        """
         texts, tokens, _ = hidden.shape
         # (texts, tokens, 3 * attended) -> three of (texts, heads, tokens, width of a head)
         query, key, value = self.qkv(hidden).view(texts, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
         if self.prefix is not None:
             key, value = self.prefix.before(key, value)
-            keep = None if keep is None else self.prefix.before_mask(keep)
-        return self.above(hidden, attend(query, key, value, keep).transpose(1, 2).flatten(2))
+            attention_mask = None if attention_mask is None else self.prefix.before_mask(attention_mask)
+        return self.above(hidden, attend(query, key, value, attention_mask).transpose(1, 2).flatten(2))
 
     def above(self, hidden: Tensor, attended: Tensor) -> Tensor:
         """The block's output from its input and what its heads attended to, ``(texts, tokens, attended)``."""
@@ -204,7 +206,7 @@ class BertBackbone(Backbone):
 
     def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:
         """See ``Backbone.block``."""
-        above: Tensor = self.blocks[number](hidden, _keep(mask))
+        above: Tensor = self.blocks[number](hidden, _attention_mask(mask))
         return above
 
     def add_prefixes(self, count: int) -> None:
@@ -240,20 +242,20 @@ class BertBackbone(Backbone):
         return int(parts[1]) if parts[0] == "blocks" else -1
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None) -> Tensor:
     """Scaled dot-product attention, ``(texts, heads, tokens, width / heads)`` each."""
     tokens = query.shape[2]
     # On a CPU the backward pass of torch's fused attention takes 2 to 20 times as long as that of plain products.
     if query.device.type != "cpu" or (tokens > _SHORT and not torch.is_grad_enabled()):
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=keep)
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask)
     scores = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
-    if keep is not None:
-        scores = scores.masked_fill(~keep, torch.finfo(scores.dtype).min)
+    if attention_mask is not None:
+        scores = scores.masked_fill(~attention_mask, torch.finfo(scores.dtype).min)
     attended: Tensor = scores.softmax(-1) @ value
     return attended
 
 
-def _keep(mask: Tensor) -> Tensor | None:
+def _attention_mask(mask: Tensor) -> Tensor | None:
     # On an accelerator asking would wait for the device; there the mask is always passed.
     if mask.device.type == "cpu" and bool(mask.all()):
         return None

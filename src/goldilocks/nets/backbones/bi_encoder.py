@@ -1,4 +1,4 @@
-"""Bi-encoder (siamese network): any backbone encodes each text of a row by itself and pools it to a vector.
+"""Bi-encoder (siamese network): any backbone encodes each text of a row separately and pools it to a vector.
 
 A row holds several texts one after another; its channel ``text`` numbers them, token by token. Equal texts of a batch
 are encoded once, texts of similar length together. With a frozen backbone each text is encoded once in all.

@@ -22,7 +22,7 @@ class CachedContext:
         """See ``encode``."""
         self.lm, self.cache = lm, cache
         self.valid, self.positions = valid, positions
-        """``(n_rows, n_tokens)``, on the CPU: whether a token is no padding, and its position in its row."""
+        """``(n_rows, n_tokens)``, on the CPU: whether a token is not padding, and its position in its row."""
 
     @staticmethod
     def encode(lm: CausalLM, prefix: Sequence[int] = ()) -> CachedContext:

@@ -12,7 +12,7 @@ class CausalLM:
     """A decoder with its LM head: hidden states of new tokens given a KV cache, and next-token logits."""
 
     max_positions: int
-    """Most tokens of a sequence, prompt and continuation together."""
+    """Maximum number of tokens of a sequence, prompt and continuation together."""
 
     @property
     def device(self) -> torch.device:

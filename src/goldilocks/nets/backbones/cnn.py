@@ -13,7 +13,7 @@ class CnnBackbone(EmbeddingBackbone):
     """One convolutional layer with filters of several widths over the words (TextCNN, Kim 2014).
 
     Texts are padded with zeros at both ends, so a text shorter than the filter works, and gives the same states alone
-    and beside a longer one in a batch.
+    and next to a longer one in a batch.
     """
 
     depth = 1

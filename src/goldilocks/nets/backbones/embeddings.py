@@ -1,6 +1,6 @@
 """Word embeddings as a backbone of depth 0, and the base of the convolutional and recurrent backbones.
 
-Padding has no influence: a text has the same hidden states alone and beside a longer one.
+Padding has no influence: a text has the same hidden states alone and in a batch with a longer one.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class HubCausalLM(HubEncoderBackbone, CausalLM):
     is_causal = True
 
     def __init__(self, causal: Any) -> None:
-        """``causal``: a transformers model for causal language modelling; its LM head is kept apart."""
+        """``causal``: a transformers model for causal language modelling; its LM head is kept separately."""
         super().__init__(causal.base_model)
         last = causal.get_output_embeddings()
         table = causal.get_input_embeddings()

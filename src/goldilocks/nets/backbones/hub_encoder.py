@@ -40,8 +40,8 @@ class HubEncoderBackbone(Backbone):
         self.channel_embeddings = None
         positions = getattr(model.config, "max_position_embeddings", None)
         padding = getattr(model.config, "pad_token_id", None)
-        # Positions of RoBERTa's kind start behind the padding id; two tokens less are safe for all.
-        self.most_positions = int(positions) - (2 if padding else 0) if positions else None
+        # RoBERTa's positions start after the padding id; two tokens less are safe for all models.
+        self.position_limit = int(positions) - (2 if padding else 0) if positions else None
 
     def embed(self, batch: Batch) -> Tensor:
         """See ``Backbone.embed``."""

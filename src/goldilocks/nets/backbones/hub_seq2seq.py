@@ -36,7 +36,7 @@ class HubSeq2SeqBackbone(HubEncoderBackbone, Seq2SeqBackbone):
 @dataclass(slots=True)
 class _State:
     states: Tensor
-    """Of the sources, ``(n * beams, source tokens, width)``."""
+    """Hidden states of the sources, ``(n * beams, source tokens, width)``."""
     mask: Tensor
     beams: int
     cache: Any = None

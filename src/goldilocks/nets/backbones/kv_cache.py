@@ -1,4 +1,4 @@
-"""The KV cache of a causal language model, and the positions and attention mask of new tokens beside it.
+"""The KV cache of a causal language model, and the positions and attention mask of new tokens.
 
 New tokens of all rows are appended side by side. Padding stays where it was appended and is masked for good; each row
 counts its own positions. So rows of different length need no padding on the left, and several continuations of one
@@ -45,7 +45,7 @@ class AttentionContext:
     key_positions: Tensor | None = None
     """Positions of all tokens, cached ones included, ``(n_rows, n_tokens)``; ``None``: nothing is cached."""
     unpadded: Tensor | None = None
-    """Indices of the new tokens that are no padding, into ``(n_rows * n_new,)``; ``None``: all. Layers that work token
+    """Indices of the new tokens that are not padding, into ``(n_rows * n_new,)``; ``None``: all. Layers that work token
     by token skip the others."""
     outputs: Tensor | None = None
     """Indices of the tokens whose hidden states are needed, into ``(n_rows * n_new,)``, in ascending order;

@@ -34,9 +34,9 @@ class LlamaOptions:
     inner: int
     """Width of the hidden layer of a block's gated MLP."""
     positions: int
-    """Most tokens of a sequence."""
+    """Maximum number of tokens of a sequence."""
     epsilon: float
-    """Of the RMS norms."""
+    """Epsilon of the RMS norms."""
     activation: str
     scale: float
     """Attention scale: what queries are multiplied by."""

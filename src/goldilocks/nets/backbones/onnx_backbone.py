@@ -81,7 +81,7 @@ class OnnxBackbone(Backbone):
 
     def states(self, ids: Ints, mask: Ints, channels: Mapping[str, Ints]) -> npt.NDArray[np.float32]:
         """Hidden states of the top layer, ``(rows, tokens, width)``, of a padded batch, ``(rows, tokens)`` each."""
-        empty = np.zeros_like(ids)  # a text that is no pair has no token types: all are 0
+        empty = np.zeros_like(ids)  # a text that is not a pair has no token types: all are 0
         tables = {IDS: ids, MASK: mask, **channels}
         feeds = {name: tables.get(name, empty) for name in self._session.inputs}
         if not self.row_by_row or len(ids) == 1:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from goldilocks.nets.backbones.attention_decoder import AttentionDecoder, AttentionState
 from goldilocks.nets.tokenization.batching import Batch
 
-_LEAST = 1e-10
+_MIN = 1e-10
 """Probability below which none is counted."""
 
 
@@ -45,7 +45,7 @@ class PointerGenerator(AttentionDecoder):
     def start(self, states: Tensor, mask: Tensor, beams: int) -> _State:
         """See ``Seq2SeqDecoder.start``; ``mask`` is what ``source_of`` gives."""
         plain = super().start(states, (mask > 0).long(), beams)
-        return _State(plain.keys, plain.states, plain.hide, plain.cell, plain.beams, (mask - 1).clamp(min=0))
+        return _State(plain.keys, plain.states, plain.masked, plain.cell, plain.beams, (mask - 1).clamp(min=0))
 
     def select(self, state: AttentionState, sources: Tensor) -> None:
         """See ``Seq2SeqDecoder.select``."""
@@ -70,7 +70,7 @@ class PointerGenerator(AttentionDecoder):
         share = self._share(out, attended)
         places = state.source.unsqueeze(1).expand(weights.shape)
         mixed = (share * generated).scatter_add(2, places, (1 - share) * weights.float())
-        return mixed.clamp(min=_LEAST).log()
+        return mixed.clamp(min=_MIN).log()
 
     def _share(self, out: Tensor, attended: Tensor) -> Tensor:
         """Probability of generating, ``(n, target tokens, 1)``, float32."""
@@ -95,4 +95,4 @@ class PointerGenerator(AttentionDecoder):
         generated = logits.log_softmax(-1).gather(1, targets.unsqueeze(1))[:, 0].exp()
         source = state.source.unsqueeze(1).expand(weights.shape)[is_target]
         copied = (weights.float()[is_target] * (source == targets.unsqueeze(1))).sum(1)
-        return -(share * generated + (1 - share) * copied).clamp(min=_LEAST).log().mean()
+        return -(share * generated + (1 - share) * copied).clamp(min=_MIN).log().mean()

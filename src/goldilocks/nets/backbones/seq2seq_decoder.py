@@ -20,7 +20,7 @@ class Seq2SeqDecoder(nn.Module):
     """Base class: a subclass gives ``logits``, ``start``, ``step``, ``reorder``, ``select`` and ``groups``."""
 
     max_positions: int | None = None
-    """Most tokens of a target; ``None``: any number."""
+    """Maximum number of tokens of a target; ``None``: any number."""
 
     def source_of(self, batch: Batch) -> Tensor:
         """What the other methods take as ``mask``: 1 at source tokens, 0 at padding, ``(n, source tokens)``.
@@ -51,7 +51,7 @@ class Seq2SeqDecoder(nn.Module):
             states: As for ``logits``.
             mask: As for ``logits``.
             ids: As for ``logits``.
-            targets: The next token at each position that is no padding, concatenated, ``(n_targets,)``.
+            targets: The next token at each position that is not padding, concatenated, ``(n_targets,)``.
             is_target: Where those positions are, ``(n, target tokens)``, bool.
             smoothing: Share of the target distribution spread over the vocabulary (label smoothing).
         """

@@ -57,13 +57,13 @@ class _Attention(nn.Module):
         key, value = self.key_value(hidden).view(n, tokens, 2, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
         return key, value
 
-    def forward(self, hidden: Tensor, key: Tensor, value: Tensor, hide: Tensor | None) -> Tensor:
-        """Attention from ``hidden``; ``hide`` is True where it must not attend."""
+    def forward(self, hidden: Tensor, key: Tensor, value: Tensor, masked: Tensor | None) -> Tensor:
+        """Attention from ``hidden``; ``masked`` is True where attention is masked out."""
         n, tokens, width = hidden.shape
         query = self.query(hidden).view(n, tokens, self.heads, -1).transpose(1, 2)
         scores = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
-        if hide is not None:
-            scores = scores.masked_fill(hide, float("-inf"))
+        if masked is not None:
+            scores = scores.masked_fill(masked, float("-inf"))
         attended = scores.softmax(-1) @ value
         above: Tensor = self.out(attended.transpose(1, 2).reshape(n, tokens, width))
         return above
@@ -89,9 +89,9 @@ class _EncoderBlock(nn.Module):
         self.perceptron = _MLP(options)
         self.dropout = Dropout(options.dropout)
 
-    def forward(self, hidden: Tensor, hide: Tensor | None) -> Tensor:
+    def forward(self, hidden: Tensor, masked: Tensor | None) -> Tensor:
         normed = self.attention_norm(hidden)
-        hidden = hidden + self.dropout(self.attention(normed, *self.attention.keys_values(normed), hide))
+        hidden = hidden + self.dropout(self.attention(normed, *self.attention.keys_values(normed), masked))
         above: Tensor = hidden + self.dropout(self.perceptron(self.norm(hidden)))
         return above
 
@@ -125,7 +125,7 @@ class _DecoderBlock(nn.Module):
         hidden = hidden + self.dropout(self.own(normed, *own, later))
         # All beams of a source share its keys, as if they were tokens of one text: nothing is copied for them.
         queries = self.source_norm(hidden).view(len(source.key), -1, hidden.shape[-1])
-        crossed = self.source(queries, source.key, source.value, source.hide).view(hidden.shape)
+        crossed = self.source(queries, source.key, source.value, source.masked).view(hidden.shape)
         hidden = hidden + self.dropout(crossed)
         return hidden + self.dropout(self.perceptron(self.norm(hidden))), own
 
@@ -136,7 +136,7 @@ class _Source:
 
     key: Tensor
     value: Tensor
-    hide: Tensor | None
+    masked: Tensor | None
 
 
 class TransformerBackbone(Seq2SeqBackbone):
@@ -229,9 +229,9 @@ class TransformerDecoder(Seq2SeqDecoder):
         return normed
 
     def _sources(self, states: Tensor, mask: Tensor) -> list[_Source]:
-        normed, hide = self.source_norm(states), _padding(mask)
+        normed, masked = self.source_norm(states), _padding(mask)
         blocks = cast(Iterable[_DecoderBlock], self.blocks)
-        return [_Source(*block.source.keys_values(normed), hide) for block in blocks]
+        return [_Source(*block.source.keys_values(normed), masked) for block in blocks]
 
     def start(self, states: Tensor, mask: Tensor, beams: int) -> _State:
         """See ``Seq2SeqDecoder.start``."""
@@ -255,7 +255,7 @@ class TransformerDecoder(Seq2SeqDecoder):
         self.reorder(state, beams_of(sources, state.beams))
         for source in state.sources:
             source.key, source.value = source.key[sources], source.value[sources]
-            source.hide = None if source.hide is None else source.hide[sources]
+            source.masked = None if source.masked is None else source.masked[sources]
 
     def groups(self) -> dict[str, list[str]]:
         """See ``Seq2SeqDecoder.groups``."""
@@ -263,7 +263,7 @@ class TransformerDecoder(Seq2SeqDecoder):
 
 
 def _linear(inputs: int, outputs: int, *, parts: int = 1) -> nn.Linear:
-    """A linear layer (Xavier, each of its ``parts`` by itself; zero bias)."""
+    """A linear layer (Xavier, each of its ``parts`` separately; zero bias)."""
     layer = nn.Linear(inputs, outputs)
     for part in layer.weight.detach().chunk(parts):
         nn.init.xavier_uniform_(part)

@@ -27,7 +27,7 @@ from goldilocks.records import Gold, Output, Text
 
 Scores = npt.NDArray[np.float64]
 _ROUND = 16
-"""MLPs keep a multiple of so many neurons: narrower steps are not faster."""
+"""MLPs keep a multiple of this many neurons: finer steps are not faster."""
 _SMALL = 1e-3
 """Added to the second moments of activations, times their mean, so that none is singular."""
 
@@ -35,7 +35,7 @@ _SMALL = 1e-3
 def not_prunable(model: object) -> str | None:
     """Why a model has no blocks that can be pruned, for the user; ``None``: it has."""
     if not isinstance(model, Network):
-        return "it is no neural network of ours"
+        return "it is not a neural network of ours"
     if not isinstance(model.backbone, BertBackbone):
         return f"only BERT-shaped encoders are pruned, this backbone is a {type(model.backbone).__name__}"
     if model.config.int8_embeddings:
@@ -107,7 +107,7 @@ def mask_importance(network: Network, texts: Sequence[Text], *, seed: int = 0) -
     Args:
         network: With a ``BertBackbone``.
         texts: Calibration texts.
-        seed: Of the answers drawn.
+        seed: Seed of the answers drawn.
     """
     backbone = network.backbone
     assert isinstance(backbone, BertBackbone)
@@ -178,10 +178,10 @@ def largest(importance: Sequence[Scores], share: float, *, fewest: int = 1, mult
     """The most important places of all blocks together, block by block and in ascending order.
 
     Args:
-        importance: Of each place, a table for each block.
+        importance: Importance of each place, a table for each block.
         share: How many to keep of all, 0 to 1.
         fewest: Places that each block keeps in any case (or all that it has).
-        multiple: Each block keeps a multiple of so many, rounded to the nearest.
+        multiple: Each block keeps a multiple of this, rounded to the nearest.
 
     Example:
         >>> largest([np.array([3.0, 1.0]), np.array([2.0, 0.5])], 0.5)

@@ -37,10 +37,10 @@ def static_student(teacher: Network, texts: Sequence[Text], *, kind: str, width:
     """An untrained head on the mean of token vectors, over the tokens that occur in texts and those that spell others.
 
     Args:
-        teacher: An encoder that ``no_token_vectors`` says nothing against.
+        teacher: An encoder for which ``no_token_vectors`` returns ``None``.
         texts: Whose tokens are kept.
         kind: Name of the backbone in ``network.json``.
-        width: Of the vectors; less where the encoder's hidden states are narrower or there are fewer tokens.
+        width: Width of the vectors; less where the encoder's hidden states are narrower or there are fewer tokens.
     """
     used = np.unique(np.concatenate([row.ids for row in teacher.rows(texts)]))
     tokenizer, kept = with_vocabulary(teacher.tokenizer, [int(number) for number in used])

@@ -31,7 +31,7 @@ def not_prunable(model: object) -> str | None:
         return "it has no table of word embeddings"
     table = model.backbone.get_submodule(model.backbone.word_embedding)
     if not isinstance(table, nn.Embedding) or "vocabulary" not in model.config.options:
-        return "its word embeddings are no table of its own"
+        return "its word embeddings are not a table of their own"
     if model.config.head.KIND not in _LOOKUP_HEADS or model.backbone.is_causal:
         return "its word embeddings may be the output matrix too"
     kind = model_of(model.tokenizer)
@@ -44,7 +44,7 @@ def prune_vocabulary(network: Network, texts: Sequence[Text]) -> None:
     """Keep the tokens that occur in texts, and those that spell all others; the network is then ready to be saved.
 
     Args:
-        network: One that ``not_prunable`` says nothing against. It is changed, and is to be read anew before use.
+        network: One for which ``not_prunable`` returns ``None``. It is changed in place; save and load it before use.
         texts: Whose tokenization stays as it is.
     """
     name = str(network.backbone.word_embedding)

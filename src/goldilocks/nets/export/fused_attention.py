@@ -20,8 +20,8 @@ class _MultiHeadAttention(torch.autograd.Function):
     @staticmethod
     def forward(_: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, heads: int) -> Tensor:
         q, k, v = (each.view(*each.shape[:2], heads, -1).transpose(1, 2) for each in (query, key, value))
-        keep = None if mask is None else mask.bool()[:, None, None, :]
-        return attend(q, k, v, keep).transpose(1, 2).flatten(2)
+        attention_mask = None if mask is None else mask.bool()[:, None, None, :]
+        return attend(q, k, v, attention_mask).transpose(1, 2).flatten(2)
 
     @staticmethod
     def symbolic(graph: Any, query: Any, key: Any, value: Any, mask: Any | None, heads: int) -> Any:
@@ -38,7 +38,7 @@ def traced_block(block: BertBlock, hidden: Tensor, mask: Tensor | None) -> Tenso
     """What ``block`` gives, to be traced; the arithmetic is the same.
 
     Args:
-        block: Of a BERT encoder.
+        block: A block of a BERT encoder.
         hidden: ``(rows, tokens, width)``.
         mask: 1 at tokens, 0 at padding, ``(rows, tokens)``, int32; ``None``: there is no padding.
     """

@@ -88,7 +88,7 @@ def _tokenizer_problem(tokenizer: dict[str, Any]) -> str | None:
 
 
 def save_gguf(model: DecoderGenerator, path: Path, settings: ExportSettings) -> None:
-    """Write a decoder that ``incompatibility`` says nothing against."""
+    """Write a decoder for which ``incompatibility`` returns ``None``."""
     import gguf
 
     backbone = model.backbone
@@ -123,7 +123,7 @@ def tensors(backbone: LlamaBackbone, scale: Tensor, kind: str) -> Iterator[tuple
 
     Args:
         backbone: The decoder.
-        scale: Of its last hidden states, see ``hub_causal_lm.llama_weights``.
+        scale: Scale of its last hidden states, see ``hub_causal_lm.llama_weights``.
         kind: transformers' name of the architecture.
     """
     options = backbone.options

@@ -41,7 +41,7 @@ def incompatibility(model: DecoderClassifier) -> str | None:
 
 
 def save_hub_causal(model: DecoderGenerator, folder: Path, *, normalisation: str) -> None:
-    """Write a decoder that ``incompatibility`` says nothing against; see ``hub_encoder.save_hub``."""
+    """Write a decoder for which ``incompatibility`` returns ``None``; see ``hub_encoder.save_hub``."""
     options, backbone = model.options, model.backbone
     if isinstance(backbone, LlamaBackbone):
         dtype = getattr(torch, options.precision) if model.prompt_state is not None else torch.float32

@@ -62,7 +62,7 @@ def incompatibility(model: Network) -> str | None:
     if isinstance(model, TokenClassifier):
         return _tagging_problem(model, backbone)
     if backbone.channel_embeddings is not None:
-        return "it embeds channels beside the tokens, which transformers' encoders do not"
+        return "it embeds channels in addition to the tokens, which transformers' encoders do not"
     if isinstance(model, SpanExtractor) and not has_pair_template(model.tokenizer):
         return "its tokenizer has no template for pairs, and transformers would join question and context bare"
     if isinstance(model, PairScorer) and _is_bi_encoder(model):
@@ -103,7 +103,7 @@ def _is_bi_encoder(model: Network) -> bool:
 
 
 def save_hub(model: Network, folder: Path, *, normalisation: str) -> None:
-    """Write a network that ``incompatibility`` says nothing against.
+    """Write a network for which ``incompatibility`` returns ``None``.
 
     Args:
         model: The network; it does not change.
@@ -261,8 +261,8 @@ def _save_sentence_transformer(head: CosineHead, pooling: str, max_tokens: int, 
     _write_json(folder / "sentence_bert_config.json", {"max_seq_length": max_tokens, "do_lower_case": False})
     for path in paths[1:]:
         (folder / path).mkdir()
-    how = {"pooling_mode_mean_tokens": pooling == "mean", "pooling_mode_cls_token": pooling == "first"}
-    _write_json(folder / paths[1] / "config.json", {"word_embedding_dimension": width, **how})
+    modes = {"pooling_mode_mean_tokens": pooling == "mean", "pooling_mode_cls_token": pooling == "first"}
+    _write_json(folder / paths[1] / "config.json", {"word_embedding_dimension": width, **modes})
     dense = {"in_features": width, "out_features": width, "bias": False}
     identity = {"activation_function": "torch.nn.modules.linear.Identity"}
     _write_json(folder / paths[2] / "config.json", dense | identity)

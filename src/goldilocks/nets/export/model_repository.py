@@ -21,7 +21,7 @@ from goldilocks.nets.export.onnx_graph import GRAPH, save_model
 from goldilocks.nets.network import Network
 from goldilocks.records import ExportSettings
 
-MOST_ROWS = 32
+MAX_ROWS = 32
 """Rows of a batch."""
 _CONFIG = """\
 name: "{name}"
@@ -58,7 +58,7 @@ _SERVER_MIB = 512
 
 
 def save_repository(model: Network, folder: Path, settings: ExportSettings) -> Form:
-    """Write a network that ``onnx_graph.not_exportable`` says nothing against, as the module describes."""
+    """Write a network for which ``onnx_graph.not_exportable`` returns ``None``, as the module describes."""
     client, versioned = folder / "client", folder / "models" / settings.name / "1"
     client.mkdir()
     versioned.mkdir(parents=True)
@@ -84,7 +84,7 @@ def config_text(name: str, form: Form) -> str:
     inputs = ",\n".join(_tensor(each, "TYPE_INT64", axes[first:]) for each, axes in form.inputs.items())
     return _CONFIG.format(
         name=name,
-        rows=MOST_ROWS if form.batches else 0,
+        rows=MAX_ROWS if form.batches else 0,
         inputs=inputs,
         output=_tensor(form.output, "TYPE_FP32", form.axes[first:]),
         batching=_BATCHING if form.batches else "",

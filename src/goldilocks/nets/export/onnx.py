@@ -12,7 +12,7 @@ from goldilocks.records import Text
 def not_exportable(model: Model) -> str | None:
     """Why the model cannot be exported to ONNX; ``None`` if it can."""
     if not hasattr(model, "module"):
-        return "it is no neural network"
+        return "it is not a neural network"
     from goldilocks.nets.export import onnx_folder
     from goldilocks.nets.network import Network
 

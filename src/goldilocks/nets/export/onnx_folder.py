@@ -57,7 +57,7 @@ def save_onnx(model: Network, folder: Path, *, int8: bool) -> None:
     """Write a network with its backbone as an ONNX graph.
 
     Args:
-        model: One that ``not_exportable`` says nothing against.
+        model: One for which ``not_exportable`` returns ``None``.
         folder: An empty folder.
         int8: Quantise matrices and tables to int8, a scale for each output channel; activations are quantised as they
             come (dynamic quantisation).

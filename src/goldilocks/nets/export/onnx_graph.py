@@ -60,7 +60,7 @@ def _inner(backbone: Backbone) -> Backbone:
 
 
 def save_model(model: Network, folder: Path, *, rule: AnswerRule, normalisation: str) -> Form:
-    """Write a network that ``not_exportable`` says nothing against.
+    """Write a network for which ``not_exportable`` returns ``None``.
 
     Args:
         model: The network.
@@ -99,7 +99,7 @@ def form_of(model: Network) -> Form:
         case TokenClassifier():
             inputs[PLACES] = (rows, "words")
             if model.heads[0].wide is not None:
-                inputs[FEATURES] = (rows, "words", word_shape.MOST)
+                inputs[FEATURES] = (rows, "words", word_shape.MAX_FEATURES)
             return Form(inputs, "scores", (rows, "words", len(model.labels)))
         case SpanExtractor():
             return Form(inputs, "scores", (rows, "tokens", 2))

@@ -22,7 +22,7 @@ def save_static_onnx(model: Network, folder: Path, texts: Sequence[Text]) -> Non
     Matrices have one scale for each output channel; activations have one scale and zero point each (min-max).
 
     Args:
-        model: One that ``onnx_folder.not_exportable`` says nothing against.
+        model: One for which ``onnx_folder.not_exportable`` returns ``None``.
         folder: An empty folder.
         texts: What the ranges are measured on.
 

@@ -28,7 +28,7 @@ _SIGNAL = 1e7
 _DOMINANCE = 1e3
 """``A`` as a multiple of the scaled scores' largest norm: the variance then changes by less than 1e-6."""
 _RESERVED = 3
-"""Dimensions beside the scores: 0, ``+A`` and ``-A``."""
+"""Additional dimensions next to the scores: 0, ``+A`` and ``-A``."""
 _LINEAR = 1e-3
 """Inputs up to this are linear to tanh, to 1e-6."""
 _ABOVE_GELU = 10.0
@@ -65,7 +65,7 @@ def pooling_layer(head: Head, inner: int, epsilon: float) -> tuple[dict[str, Ten
     Args:
         head: The head on the mean of the states; ``fits`` holds.
         inner: Width of the layer's MLP, which does nothing.
-        epsilon: Of its layer norms.
+        epsilon: Epsilon of its layer norms.
 
     Returns:
         Weights by their name inside of a layer in transformers' BERT, and the head on the new layer's states.

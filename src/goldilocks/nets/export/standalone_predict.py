@@ -1,4 +1,4 @@
-"""Answers from the model beside this file. Needs numpy, tokenizers and onnxruntime (or openvino); nothing else.
+"""Answers from the model next to this file. Needs numpy, tokenizers and onnxruntime (or openvino); nothing else.
 
 Run:  python predict.py "a text" ["the second text of a pair", or further candidates]
       python predict.py "a question" "the context that holds its answer"
@@ -31,7 +31,7 @@ Graph = tuple[list[str], Callable[[dict[str, npt.NDArray[np.int64]]], Floats]]
 """Names of the inputs, and what runs the graph."""
 
 _CHARACTERS_PER_TOKEN = 12
-_MOST_WINDOWS = 64
+_MAX_WINDOWS = 64
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 
 
@@ -80,8 +80,8 @@ class Model:
 
     def run_texts(self, *texts: str) -> Floats:
         """The graph's output for one text or a pair."""
-        most = _CHARACTERS_PER_TOKEN * self.config["max_tokens"]
-        clean = [self.clean(text)[:most] for text in texts]
+        limit = _CHARACTERS_PER_TOKEN * self.config["max_tokens"]
+        clean = [self.clean(text)[:limit] for text in texts]
         encoded = self.tokenizer.encode(clean[0], clean[1] if len(clean) > 1 else None)
         return self.run(encoded.ids or [self.config["pad_id"]], types=encoded.type_ids or [0])
 
@@ -127,17 +127,17 @@ class SpanExtractor(Model):
 
     def predict(self, *texts: str) -> dict[str, Any]:
         """The answer to a question from its context; windows slide over a long one."""
-        config, most = self.config, self.config["max_tokens"]
-        reach = _CHARACTERS_PER_TOKEN * most
-        question, context = self.clean(texts[0])[:reach], self.clean(" ".join(texts[1:]))[: _MOST_WINDOWS * reach]
+        config, limit = self.config, self.config["max_tokens"]
+        reach = _CHARACTERS_PER_TOKEN * limit
+        question, context = self.clean(texts[0])[:reach], self.clean(" ".join(texts[1:]))[: _MAX_WINDOWS * reach]
         asked = self.tokenizer.encode(question, add_special_tokens=False).ids
-        asked = asked[: max(1, int(config["question_share"] * most))]
+        asked = asked[: max(1, int(config["question_share"] * limit))]
         given = self.tokenizer.encode(context, add_special_tokens=False)
         head = [*config["before"], *asked, *config["between"]]
-        room = max(1, most - len(head) - len(config["after"]))
+        room = max(1, limit - len(head) - len(config["after"]))
         step = max(1, room - int(config["overlap_share"] * room))
         best, answer, start = -math.inf, "", -1
-        for number in range(min(_MOST_WINDOWS, 1 + max(0, math.ceil((len(given.ids) - room) / step)))):
+        for number in range(min(_MAX_WINDOWS, 1 + max(0, math.ceil((len(given.ids) - room) / step)))):
             window = slice(number * step, number * step + room)
             gain, first, last = self._best(head, given.ids[window])
             if gain > best and (gain > 0 or not config["may_be_empty"]):
@@ -195,12 +195,12 @@ class Tagger(Model):
         return {"tags": [labels[number] for number in self._path(np.concatenate(scores))]}
 
     def _tokens(self, words: list[str]) -> list[list[int]]:
-        """The token ids of each word, as it stands in running text."""
+        """The token ids of each word, as it appears in running text."""
         blank = "" if _CJK.search("".join(words)) else " "
         spelled = [f"{blank if place else ''}{w[: self.config['word_characters']]}" for place, w in enumerate(words)]
-        most = min(self.config["word_tokens"], self.config["max_tokens"])
+        limit = min(self.config["word_tokens"], self.config["max_tokens"])
         encoded = self.tokenizer.encode_batch(spelled, add_special_tokens=False)
-        return [(encoding.ids or self.config["no_token_ids"])[:most] for encoding in encoded]
+        return [(encoding.ids or self.config["no_token_ids"])[:limit] for encoding in encoded]
 
     def _scores(self, words: list[str], tokens: list[list[int]], features: Any) -> Floats:
         before, after = self.config["before"], self.config["after"]

@@ -43,7 +43,7 @@ def beam_search(
         decoder: Scores the next token.
         states: Hidden states of the sources, ``(n, tokens, width)``.
         mask: 1 at tokens, 0 at padding.
-        limits: Most tokens of each answer, at least 1. An answer that reaches its limit is cut.
+        limits: Maximum number of tokens of each answer, at least 1. An answer that reaches its limit is cut.
         settings: Beams, length penalty, special tokens.
     """
     beams, device = settings.beams, states.device

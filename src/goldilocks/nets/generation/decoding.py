@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _WORTH_SHARING = 32
-"""Tokens saved from which on a common prefix is encoded by itself."""
+"""Tokens saved from which on a common prefix is encoded separately."""
 _LOGIT_ROWS = 64
 """Positions whose logits over the vocabulary are held at a time (256 k tokens: 67 MB)."""
 
@@ -78,7 +78,7 @@ def generate(
         tokenizer: Turns tokens into text; its special tokens are left out.
         prompts: Tokens of each, at least one.
         sampling: How tokens are chosen, and when to stop.
-        prefix: What stands before each prompt; encoded once, as is any other prefix that all prompts share.
+        prefix: What precedes each prompt; encoded once, as is any other prefix that all prompts share.
         end_ids: Tokens that end a text.
     """
     generated: list[GeneratedText | None] = [None] * len(prompts)
@@ -168,8 +168,8 @@ def score_continuations(
         lm: The network.
         prompts: Tokens of each, at least one.
         tree: The continuations.
-        prefix: What stands before each prompt; encoded once, as is any other prefix that all prompts share.
-        tokens: Most tokens in a batch, padding and continuations included.
+        prefix: What precedes each prompt; encoded once, as is any other prefix that all prompts share.
+        tokens: Maximum number of tokens in a batch, padding and continuations included.
     """
     scores = torch.empty((len(prompts), tree.count))
     if not prompts:

@@ -47,7 +47,7 @@ class Settings:
     order: Order = "auto"
     """``auto`` is ``best_last`` where examples are chosen for each item, and otherwise as they were drawn."""
     position: Position = "after_instruction"
-    """Where they stand in the prompt."""
+    """Their position in the prompt."""
     calibration: Calibration = "batch"
     """How scores of labels are freed from what a decoder prefers anyway."""
     permutation: int = 0
@@ -63,7 +63,7 @@ def settings(strategy: str, order: str, position: str, calibration: str, cached:
 
     Raises:
         MissingError: there is no such strategy.
-        InputError: there is no such order, position or calibration, or examples are cached beside others that are too.
+        InputError: there is no such order, position or calibration, or fixed examples are to be cached.
     """
     plugins.load("demonstrations", strategy)
     for name, value, kind in (
@@ -90,13 +90,13 @@ def settings(strategy: str, order: str, position: str, calibration: str, cached:
     )
 
 
-def arrangements(how: Settings) -> list[Settings]:
+def arrangements(settings: Settings) -> list[Settings]:
     """What a search compares: each order (two random ones) at each position, where these are to be searched."""
     searched: list[tuple[Order, int]] = [("best_last", 0), ("best_first", 0), ("random", 0), ("random", 1)]
-    orders = searched if how.order == "search" else [(how.order, how.permutation)]
-    positions: list[Position] = ["after_instruction", "start"] if how.position == "search" else [how.position]
+    orders = searched if settings.order == "search" else [(settings.order, settings.permutation)]
+    positions: list[Position] = ["after_instruction", "start"] if settings.position == "search" else [settings.position]
     return [
-        replace(how, order=order, permutation=number, position=position)
+        replace(settings, order=order, permutation=number, position=position)
         for position in positions
         for order, number in orders
     ]
@@ -133,28 +133,28 @@ def fixed_rows(strategy: str, texts: Sequence[Text], gold: Sequence[Gold], count
     return [rows[place] for place in chosen]
 
 
-def arranged(examples: Sequence[Entry], how: Settings, *, best_last: bool, seed: int) -> list[Entry]:
+def arranged(examples: Sequence[Entry], settings: Settings, *, best_last: bool, seed: int) -> list[Entry]:
     """Examples, given best first, in the order of the prompt.
 
     Args:
         examples: Best first.
-        how: The order; ``random`` is one permutation, the same for all items.
+        settings: The order; ``random`` is one permutation, the same for all items.
         best_last: What ``auto`` means.
-        seed: Of the permutation.
+        seed: Seed of the permutation.
 
     Example:
         >>> arranged("abc", Settings(order="best_last"), best_last=False, seed=0)
         ['c', 'b', 'a']
     """
-    if how.order == "random":
-        places = np.random.default_rng([seed, how.permutation]).permutation(len(examples))
+    if settings.order == "random":
+        places = np.random.default_rng([seed, settings.permutation]).permutation(len(examples))
         return [examples[place] for place in places.tolist()]
-    last = best_last if how.order == "auto" else how.order == "best_last"
+    last = best_last if settings.order == "auto" else settings.order == "best_last"
     return list(reversed(examples)) if last else list(examples)
 
 
 def unlike(items: Sequence[Text], others: Sequence[Text]) -> list[int]:
-    """Positions of the items that are no duplicates of any of ``others``."""
+    """Positions of the items that are not duplicates of any of ``others``."""
     index = _ShingleIndex(others)
     return [place for place, item in enumerate(items) if not (index.similarity(item) >= SAME).any()]
 
@@ -172,7 +172,7 @@ class ExampleSelector:
             shots: Examples for each item.
             texts: The pool's texts as prompts show them.
             gold: Their right answers.
-            seed: Of the strategy and of a random order.
+            seed: Seed of the strategy and of a random order.
         """
         self.settings, self.shots, self.seed = settings, shots, seed
         first: dict[Text, Gold] = {}
@@ -245,8 +245,8 @@ def selector_from(raw: Mapping[str, Any] | None) -> ExampleSelector | None:
         return None
     texts = [_tupled(text) for text, _ in raw["pool"]]
     gold = [_tupled(answer) for _, answer in raw["pool"]]
-    how = Settings(raw["strategy"], raw["order"], permutation=raw["permutation"], tokens=raw.get("tokens", 0))
-    return ExampleSelector(how, raw["shots"], texts, gold, seed=raw["seed"])
+    settings = Settings(raw["strategy"], raw["order"], permutation=raw["permutation"], tokens=raw.get("tokens", 0))
+    return ExampleSelector(settings, raw["shots"], texts, gold, seed=raw["seed"])
 
 
 def _tupled(value: Any) -> Any:

@@ -72,7 +72,7 @@ class FewShotExamples:
             examples = self._fixed(state.prompt, state.max_tokens, (self.settings.strategy, self.count), own, answers)
         shown = [self.tokens.truncated(texts[row], EXAMPLE_TOKENS) for row in held]
         held = [held[place] for place in unlike(shown, [item for item, _ in examples])]
-        return [self._arranged(state, examples, how) for how in choices], held
+        return [self._arranged(state, examples, settings) for settings in choices], held
 
     def short_answer(self, gold: Gold) -> Gold:
         """The right answer as an example shows it; a text is truncated."""
@@ -83,14 +83,14 @@ class FewShotExamples:
     def _example(self, item: Text, gold: Gold) -> Example:
         return self.tokens.truncated(item, EXAMPLE_TOKENS), self.short_answer(gold)
 
-    def _arranged(self, state: PromptState, examples: Sequence[Example], how: Settings) -> PromptState:
-        in_order = tuple(arranged(examples, how, best_last=False, seed=self.seed))
-        prompt = replace(state.prompt, examples=in_order, examples_first=how.position == "start")
-        selector = None if state.selector is None else state.selector.rearranged(how)
+    def _arranged(self, state: PromptState, examples: Sequence[Example], settings: Settings) -> PromptState:
+        in_order = tuple(arranged(examples, settings, best_last=False, seed=self.seed))
+        prompt = replace(state.prompt, examples=in_order, examples_first=settings.position == "start")
+        selector = None if state.selector is None else state.selector.rearranged(settings)
         return replace(state, prompt=prompt, selector=selector)
 
     def _room(self, prompt: Prompt, limit: int) -> int:
-        """Tokens that are left for examples beside the rest of the prompt, the longest item and the answer."""
+        """Tokens that are left for examples next to the rest of the prompt, the longest item and the answer."""
         return self.tokens.max_positions - ITEM_TOKENS - 64 - limit - len(self.tokens.encoded([prompt.lead])[0])
 
     def _fixed(

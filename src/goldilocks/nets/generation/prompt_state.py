@@ -19,7 +19,7 @@ class PromptState:
     prior: tuple[float, ...] = ()
     """Mean log-likelihood of each label over some training texts."""
     max_tokens: int = 64
-    """Most tokens of an answer."""
+    """Maximum number of tokens of an answer."""
     selector: ExampleSelector | None = None
     """Chooses examples for each item; ``None``: those of ``prompt`` are for all items."""
 

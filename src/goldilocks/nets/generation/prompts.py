@@ -82,7 +82,7 @@ WORDINGS = {
 }
 """``Goal.prompt_language`` -> the words."""
 MAX_LISTED_LABELS = 100
-"""Most labels that the instruction lists."""
+"""Maximum number of labels that the instruction lists."""
 _PLACES = re.compile(r"(\{text\d*\})")
 PROGRAM_STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 """Stop strings of a function. Source: Chen et al. 2021, "Evaluating Large Language Models Trained on Code"."""
@@ -104,7 +104,7 @@ class Prompt:
     examples_first: bool = False
     """Whether the examples come before the instruction."""
     template: str = ""
-    """What an item stands in, without an instruction, e.g. ``{text} All in all, it was``; of several texts ``{text1}``,
+    """Pattern around an item, without an instruction, e.g. ``{text} All in all, it was``; of several texts ``{text1}``,
     ``{text2}``. Empty: instruction and cue."""
 
     @property
@@ -242,7 +242,7 @@ def sample_examples(gold: Sequence[Gold], shots: int, *, seed: int) -> list[int]
 
 
 def answer_limit(lengths: Sequence[int]) -> int:
-    """Most tokens of an answer: 1.5 times the 99th percentile of the gold answers, and 8 at least."""
+    """Maximum number of tokens of an answer: 1.5 times the 99th percentile of the gold answers, and 8 at least."""
     return int(min(512, max(8, 1.5 * float(np.quantile(lengths, 0.99)) + 4))) if len(lengths) else 64
 
 
@@ -301,6 +301,6 @@ def filled(template: str, item: Text) -> str:
         ('A film. It was', 'Was it? | It was')
     """
     texts = (item,) if isinstance(item, str) else item
-    # Markers that an item itself holds are no places: the template is cut before any text is put in.
+    # Markers that an item itself holds are not places: the template is cut before any text is put in.
     marks = {"{text}": _line(as_text(item))} | {f"{{text{place}}}": _line(text) for place, text in enumerate(texts, 1)}
     return "".join(marks.get(piece, piece) for piece in _PLACES.split(template))

@@ -38,9 +38,9 @@ class Sampling:
     """Nucleus sampling: only the fewest tokens whose probabilities add up to this share."""
     seed: int = 0
     rows: int = 16
-    """Most texts generated side by side."""
+    """Maximum number of texts generated side by side."""
     tokens: int = 8192
-    """Most prompt tokens in a batch, padding included."""
+    """Maximum number of prompt tokens in a batch, padding included."""
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
@@ -113,7 +113,7 @@ class NextTokenModel:
     """Rows being generated. A subclass gives ``logits``, ``select`` and ``step``."""
 
     def logits(self) -> Logits:
-        """Of the next token of each row, ``(n_rows, vocabulary)``; minus infinity: never."""
+        """Logits of the next token of each row, ``(n_rows, vocabulary)``; minus infinity: never."""
         raise NotImplementedError
 
     def select(self, rows: Sequence[int]) -> None:
@@ -202,7 +202,7 @@ def sample_token(logits: Logits, sampling: Sampling, rng: np.random.Generator) -
     equal logits at the edge the lowest ids stay.
 
     Args:
-        logits: Of each token, ``(vocabulary,)``.
+        logits: Logits of each token, ``(vocabulary,)``.
         sampling: Its temperature is above 0.
         rng: One number is drawn from it.
 

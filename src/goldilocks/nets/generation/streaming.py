@@ -22,7 +22,7 @@ _OBSERVER: ContextVar[OnText | None] = ContextVar("goldilocks_on_text", default=
 def observed_by(on_text: OnText | None) -> Iterator[None]:
     """Within the block, a text that is generated alone is reported to ``on_text``; ``None``: to nobody.
 
-    What may become a stop string, which is no part of the answer, is not reported until it is decided.
+    What may become a stop string, which is not part of the answer, is not reported until it is decided.
     """
     token = _OBSERVER.set(on_text)
     try:

@@ -31,7 +31,7 @@ class TokenLogprobs:
     offsets: tuple[int, ...]
     """Where each token begins in ``text``, in characters."""
     following: str = ""
-    """The most probable token behind the text."""
+    """The most probable token after the text."""
     following_logprob: float = 0.0
 
 
@@ -43,9 +43,9 @@ class SupportsTokenLogprobs(Protocol):
     """Whether it is one: a network for something else may be of the same class."""
 
     def token_logprobs(self, item: Text) -> TokenLogprobs:
-        """Of a text, or of token ids (a tuple of decimal numbers)."""
+        """Log-probabilities of the tokens of a text, or of token ids (a tuple of decimal numbers)."""
 
-    def continued(self, texts: Sequence[Text], how: Generation) -> list[str]:
+    def continued(self, texts: Sequence[Text], generation: Generation) -> list[str]:
         """What follows each text (or its token ids), without any instruction around it."""
 
 

@@ -49,12 +49,12 @@ PRIOR_TEXTS = 64
 CONTENT_FREE = ("N/A", "[MASK]", "")
 """Inputs of contextual calibration. Source: Zhao et al. 2021, "Calibrate Before Use", section 5."""
 CONTEXT_TEXTS = 8
-"""Training texts whose examples stand before them, where each item has its own."""
+"""Training texts whose examples precede them, where each item has its own."""
 
 
 @dataclass(frozen=True)
 class DecoderConfig(HeadConfig):
-    """What prompting and tuning need to know of a causal LM beside its weights; shared by both decoder heads."""
+    """What prompting and tuning need to know about a causal LM besides its weights; shared by both decoder heads."""
 
     precision: str = "float32"
     """Data type of the checkpoint's weights, a name in ``torch``; prompting uses it again."""
@@ -67,7 +67,7 @@ class DecoderConfig(HeadConfig):
     generation: Generation = field(default_factory=Generation)
     """Default generation settings."""
     max_tokens: int = 64
-    """Most tokens of an answer, where neither request nor settings say it."""
+    """Maximum number of tokens of an answer, where neither request nor settings say it."""
     one_line: bool = True
     """Whether an answer ends with its line."""
     continues_program: bool = False
@@ -75,7 +75,7 @@ class DecoderConfig(HeadConfig):
     label_words: tuple[str, ...] = ()
     """Words of each label, where a trained head sees items in the pattern of a prompt; empty: it sees bare items."""
     template: str = ""
-    """What items of a trained head stand in, with ``label_words``; see ``Prompt.template``."""
+    """Pattern around the items of a trained head, with ``label_words``; see ``Prompt.template``."""
     chat: tuple[str, str] = ("", "")
     """The frame of the checkpoint's chat template, for prompting; see ``Prompt.chat``."""
     prompt_language: str = "en"
@@ -139,14 +139,14 @@ class DecoderClassifier(Network):
             (prompt, begin), room = self._pattern(), self.item_room()
             asked = self._tokens.encoded([prompt.ask(self._tokens.truncated(text, room)) for text in texts])
             return [Row(np.array([*begin, *ids], dtype=np.int32), item) for item, ids in enumerate(asked)]
-        most = self.config.max_tokens
+        limit = self.config.max_tokens
         lines = [text if isinstance(text, str) else "\n".join(text) for text in texts]
-        encoded = self._tokens.encoded([line[: 12 * most] for line in lines])
-        truncated = [[*self.options.begin_ids, *ids][:most] or [self.config.pad_id] for ids in encoded]
+        encoded = self._tokens.encoded([line[: 12 * limit] for line in lines])
+        truncated = [[*self.options.begin_ids, *ids][:limit] or [self.config.pad_id] for ids in encoded]
         return [Row(np.asarray(ids, dtype=np.int32), item) for item, ids in enumerate(truncated)]
 
     def _pattern(self) -> tuple[Prompt, list[int]]:
-        """What items of a trained head stand in, and the tokens before every item."""
+        """The pattern around items of a trained head, and the tokens before every item."""
         goal = replace(self.prompt_goal, labels=self.options.label_words)
         prompt = Prompt(goal, chat=self.options.chat, template=self.options.template)
         return prompt, [*self.options.begin_ids, *self._tokens.encoded([prompt.lead])[0]]
@@ -192,11 +192,11 @@ class DecoderClassifier(Network):
 
     def _prior(self, texts: Sequence[Text], *, seed: int) -> tuple[float, ...]:
         """What is subtracted from the scores of the labels; empty: nothing."""
-        how = self.demonstrations.calibration if self.n_examples else "batch"
-        if how == "none":
+        calibration = self.demonstrations.calibration if self.n_examples else "batch"
+        if calibration == "none":
             return ()
         some = [texts[i] for i in np.random.default_rng(seed).permutation(len(texts))[:PRIOR_TEXTS].tolist()]
-        if how == "batch":
+        if calibration == "batch":
             return tuple(self._label_scores(some).mean(0).tolist())
         # Examples that are chosen for each item depend on it: those of a few texts stand in for those of all.
         some = some[:CONTEXT_TEXTS] if self._prompt_state().selector is not None else some[:1]
@@ -247,7 +247,7 @@ class DecoderClassifier(Network):
         self.module.eval()
 
     def _limit(self, gold: Sequence[Gold]) -> int:
-        """Most tokens of an answer, after the training rows."""
+        """Maximum number of tokens of an answer, after the training rows."""
         own = self.options.generation.max_tokens
         answers = [references(answer)[0] for answer in gold[:1000]]
         return own or prompts.answer_limit([len(ids) for ids in self._tokens.encoded(answers)])

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 64
 """Positions whose logits over the vocabulary are held at a time in training."""
-_LEAST_PROMPT = 40
+_MIN_PROMPT = 40
 """Tokens that must be left for an item and its part of the prompt."""
 _PIECE = 512
 """Tokens of a long text whose likelihood is computed at a time, conditioned on as many before them."""
@@ -62,7 +62,7 @@ class Scale(nn.Module):
         return states * self.weight.to(states.dtype)
 
 
-class _Headed(CausalLM):
+class _LMWithHead(CausalLM):
     """The backbone with its tuned head, as a causal LM."""
 
     def __init__(self, backbone: CausalLM, head: nn.Module) -> None:
@@ -71,9 +71,6 @@ class _Headed(CausalLM):
     @property
     def device(self) -> torch.device:
         return self.backbone.device
-
-    def settle(self, *, steps: bool = True) -> None:
-        self.backbone.prepare_for_inference(incremental=steps)
 
     def prepare_for_inference(self, *, incremental: bool = True) -> None:
         self.backbone.prepare_for_inference(incremental=incremental)
@@ -114,7 +111,7 @@ class DecoderGenerator(DecoderClassifier):
 
     @property
     def _lm(self) -> CausalLM:
-        return _Headed(cast(CausalLM, self.backbone), self.head)
+        return _LMWithHead(cast(CausalLM, self.backbone), self.head)
 
     # --------------------------------------------------------------------------------------------------------- training
 
@@ -125,15 +122,15 @@ class DecoderGenerator(DecoderClassifier):
         else:
             prompt = self._plain_prompt()
             lead = self._tokens.encoded([prompt.lead])[0]
-            # Of an item that begins a program the end is kept, below.
+            # Where an item begins a program, its end is kept (below).
             cut = (
                 texts
                 if prompt.completes_code
                 else [self._tokens.truncated(text, self.config.max_tokens // 2) for text in texts]
             )
             prompts = [[*lead, *ids] for ids in self._tokens.encoded([prompt.ask(text) for text in cut])]
-        begun = [[*self.options.begin_ids, *ids] or [self.config.pad_id] for ids in prompts]
-        return [Row(np.asarray(ids[-self.config.max_tokens :], dtype=np.int32), i) for i, ids in enumerate(begun)]
+        with_begin = [[*self.options.begin_ids, *ids] or [self.config.pad_id] for ids in prompts]
+        return [Row(np.asarray(ids[-self.config.max_tokens :], dtype=np.int32), i) for i, ids in enumerate(with_begin)]
 
     def _plain_prompt(self) -> Prompt:
         """The prompt without examples that a tuned decoder is trained with."""
@@ -171,20 +168,20 @@ class DecoderGenerator(DecoderClassifier):
         """Mean cross-entropy of the answers' tokens."""
         states = self.head(self.dropout(states))
         firsts = [int(row.places[0]) for row in batch.rows]
-        read = torch.cat(
+        hidden = torch.cat(
             [states[i, first - 1 : len(row) - 1] for i, (first, row) in enumerate(zip(firsts, batch.rows, strict=True))]
         )
-        wanted = torch.cat(
+        answer_ids = torch.cat(
             [batch.ids[i, first : len(row)] for i, (first, row) in enumerate(zip(firsts, batch.rows, strict=True))]
         )
         # Logits are a thousand times as wide as a hidden state: they are recomputed in the backward pass.
-        parts = zip(torch.split(read, _CHUNK), torch.split(wanted, _CHUNK), strict=True)
+        parts = zip(torch.split(hidden, _CHUNK), torch.split(answer_ids, _CHUNK), strict=True)
         sums = [checkpoint(self._entropy, states, ids, use_reentrant=False) for states, ids in parts]
-        return torch.stack(sums).sum() / max(1, len(wanted))
+        return torch.stack(sums).sum() / max(1, len(answer_ids))
 
-    def _entropy(self, states: Tensor, wanted: Tensor) -> Tensor:
+    def _entropy(self, states: Tensor, targets: Tensor) -> Tensor:
         scores = cast(CausalLM, self.backbone).logits(states).float()
-        return F.cross_entropy(scores, wanted, reduction="sum", label_smoothing=self.label_smoothing)
+        return F.cross_entropy(scores, targets, reduction="sum", label_smoothing=self.label_smoothing)
 
     # -------------------------------------------------------------------------------------------------------- inference
 
@@ -199,15 +196,15 @@ class DecoderGenerator(DecoderClassifier):
 
     def _generate(self, texts: Sequence[Text], generation: Generation) -> list[str]:
         state = self._prompt_state()
-        most = generation.max_tokens or state.max_tokens
-        sampling = Sampling(**{"stops": state.prompt.stops, **generation_to_plain(generation), "max_tokens": most})
+        limit = generation.max_tokens or state.max_tokens
+        sampling = Sampling(**{"stops": state.prompt.stops, **generation_to_plain(generation), "max_tokens": limit})
         prefix = self._prefix_ids()
-        if len(prefix) + most + _LEAST_PROMPT > self._lm.max_positions:
+        if len(prefix) + limit + _MIN_PROMPT > self._lm.max_positions:
             raise InputError(
-                f"max_tokens is {most}; the context of this decoder is {self._lm.max_positions} tokens, and its "
+                f"max_tokens is {limit}; the context of this decoder is {self._lm.max_positions} tokens, and its "
                 f"prompt takes {len(prefix)} of them: ask for fewer."
             )
-        prompts = self._prompt_ids(texts, most)
+        prompts = self._prompt_ids(texts, limit)
         # In the rest of a program indentation matters.
         trimmed = str.rstrip if state.prompt.completes_code else str.strip
         with reported_as(trimmed):
@@ -238,7 +235,7 @@ class DecoderGenerator(DecoderClassifier):
 
     @property
     def answer_tokens(self) -> int:
-        """Most tokens of an answer, unless a request says otherwise."""
+        """Maximum number of tokens of an answer, unless a request says otherwise."""
         return self.generation.max_tokens or self._prompt_state().max_tokens
 
     @property
@@ -287,10 +284,10 @@ class DecoderGenerator(DecoderClassifier):
         self.module.eval()
         return token_logprobs(self._lm, self.tokenizer, self._given_ids(item, 0))
 
-    def continued(self, texts: Sequence[Text], how: Generation) -> list[str]:
+    def continued(self, texts: Sequence[Text], generation: Generation) -> list[str]:
         """See ``token_logprobs.SupportsTokenLogprobs``."""
         self.module.eval()
-        settings = {"max_tokens": 16, **generation_to_plain(how)}
+        settings = {"max_tokens": 16, **generation_to_plain(generation)}
         prompts = [self._given_ids(text, int(settings["max_tokens"])) for text in texts]
         end_ids = self.options.end_ids
         generated = generate(self._lm, self.tokenizer, prompts, Sampling(**settings), end_ids=end_ids)

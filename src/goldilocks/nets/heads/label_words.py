@@ -1,7 +1,7 @@
 """A classifier that begins as a language model's choice among label words (a verbaliser).
 
-The item stands in a pattern that ends where its label would follow ("Text: … Label:"). The score of a label is the mean
-logit of the tokens of its words there, so that the weights of the linear head are rows of the LM head.
+The item is put into a pattern that ends where its label would follow ("Text: … Label:"). The score of a label is the
+mean logit of the tokens of its words there, so that the weights of the linear head are rows of the LM head.
 
 Sources: Schick and Schütze 2021, "Exploiting Cloze Questions for Few Shot Text Classification and Natural Language
 Inference" (patterns and verbalisers); Gao et al. 2021, "Making Pre-trained Language Models Better Few-shot Learners"
@@ -29,8 +29,8 @@ def begin_with_label_words(network: DecoderClassifier, words: Mapping[str, str],
 
     Args:
         network: Freshly created.
-        words: Label -> words that stand for it; other labels stand for themselves.
-        template: The pattern, with ``{text}`` where the item goes; it ends where the label's words follow, or with
+        words: Label -> words that represent it; other labels represent themselves.
+        template: The pattern, with ``{text}`` where the item goes; it ends where the label's words follow, or has
             ``{mask}`` there. Empty: the prompt of the task.
 
     Raises:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _SHARPNESS = 10.0
-"""Factor on the cosine, so that one weight matters beside those of many small products."""
+"""Factor on the cosine, so that one weight matters among those of many small products."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class PairClassifier(Network):
     HEAD = PairClassifierConfig
 
     def __init__(self, backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> None:
-        """Put the parts together."""
+        """Assemble the network."""
         super().__init__(BiEncoderBackbone(backbone, config.pooling), tokenizer, config)
 
     @property

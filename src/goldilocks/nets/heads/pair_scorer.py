@@ -103,7 +103,7 @@ class PairScorer(Network):
     HEAD = PairScorerConfig
 
     def __init__(self, backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> None:
-        """Put the parts together; ``config.head`` says which encoder it is."""
+        """Assemble the network; ``config.head`` says which encoder it is."""
         self.config = config
         self.pools = not self.options.bi_encoder
         if self.options.bi_encoder:
@@ -184,7 +184,7 @@ class PairScorer(Network):
         head = cast(CosineHead, self.head)
         counts = [texts_in(row) for row in batch.rows]
         vectors = head(self.dropout(states))
-        # The first text of each row, beside each of its texts.
+        # The first text of each row, paired with each of its texts.
         query = np.repeat(np.cumsum([0, *counts[:-1]]), counts)
         return [row[1:] for row in torch.split(head.compared(vectors[query.tolist()], vectors), counts)]
 

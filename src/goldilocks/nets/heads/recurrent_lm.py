@@ -1,7 +1,7 @@
 """Autoregressive recurrent language model (LSTM or GRU) with tied embeddings: likelihoods of texts, and generation.
 
 A text is [START], its tokens and [END]; context texts come first, each with an [END] of its own. Different texts have
-different tokens (``bpe.learn_pieces(lossless=True)``) and the probabilities of all token sequences sum to one, so those
+different tokens (``bpe.learn_bpe(lossless=True)``) and the probabilities of all token sequences sum to one, so those
 of all texts sum to at most one: bits per byte are comparable with any other model's. (A text has several
 segmentations; only the tokenizer's own counts, and the probability of the others is lost.)
 
@@ -10,7 +10,7 @@ before, which warm up the hidden state. At inference the state is carried over a
 
 For ``Output.TEXT`` an item and its answer are trained as context and text, and generation continues the item.
 
-NextTokenModel: Press & Wolf 2017, "Using the Output Embedding to Improve Language Models".
+Source: Press & Wolf 2017, "Using the Output Embedding to Improve Language Models".
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class RecurrentLMConfig(HeadConfig):
     context_tokens: int = 1_024
     """Last tokens of an item that a continuation is conditioned on."""
     max_tokens: int = 64
-    """Most tokens of an answer, where neither request nor settings say it."""
+    """Maximum number of tokens of an answer, where neither request nor settings say it."""
     generation: Generation = field(default_factory=Generation)
     """Default generation settings."""
 
@@ -101,7 +101,7 @@ class RecurrentLM(Network):
     head: LMHead
 
     def __init__(self, backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> None:
-        """Put the parts together; see ``Network``."""
+        """Assemble the network; see ``Network``."""
         super().__init__(backbone, tokenizer, config)
         tokenizer.no_truncation()
         tokenizer.encode_special_tokens = True  # a text that spells out "[END]" is not at its end
@@ -132,8 +132,8 @@ class RecurrentLM(Network):
         whole = self._whole(texts)
         if self.config.output != Output.TEXT:
             return whole
-        most = self._options.context_tokens
-        return [replace(row, ids=np.concatenate([row.ids[:1], row.ids[1:][-most:]])) for row in whole]
+        limit = self._options.context_tokens
+        return [replace(row, ids=np.concatenate([row.ids[:1], row.ids[1:][-limit:]])) for row in whole]
 
     def _whole(self, texts: Sequence[Text]) -> list[Row]:
         items = [_parts(item) for item in texts]
@@ -167,7 +167,7 @@ class RecurrentLM(Network):
         return sum(len(row) - max(1, int(row.places[0])) for row in rows)
 
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:  # noqa: ARG002
-        """Mean cross entropy of the tokens behind the warm-up."""
+        """Mean cross entropy of the tokens after the warm-up."""
         asked = _asked(batch, 1, batch.ids.shape[1])
         aimed = self.head(self.dropout(states[:, :-1][asked]))
         table = self.head.table(self.backbone.words.weight)
@@ -187,17 +187,17 @@ class RecurrentLM(Network):
         return of_values(logs.tolist())
 
     def _generate(self, texts: Sequence[Text], generation: Generation) -> list[str]:
-        how = Sampling(**{"max_tokens": self._options.max_tokens, **generation_to_plain(generation)})
+        sampling = Sampling(**{"max_tokens": self._options.max_tokens, **generation_to_plain(generation)})
         decode = partial(self.tokenizer.decode, skip_special_tokens=True)
         answers = [""] * len(texts)
         with torch.inference_mode():
             for chosen, batch in self.batches(self.rows(texts) if texts else []):
                 drafts = [
-                    TokenSequence(place, how.max_tokens, generator_for(how.seed, row.ids.tolist()))
+                    TokenSequence(place, sampling.max_tokens, generator_for(sampling.seed, row.ids.tolist()))
                     for place, row in zip(chosen, batch.rows, strict=True)
                 ]
-                for draft in generate_sequences(_RecurrentSource(self, batch), drafts, how, decode, (END_ID,)):
-                    answers[draft.number] = draft.text(decode, how.stops)
+                for draft in generate_sequences(_RecurrentSource(self, batch), drafts, sampling, decode, (END_ID,)):
+                    answers[draft.number] = draft.text(decode, sampling.stops)
         return answers
 
     def token_likelihoods(self, item: Text) -> list[tuple[str, float]]:
@@ -267,10 +267,10 @@ def _asked(batch: Batch, start: int, end: int) -> Tensor:
     return (torch.arange(start, end, device=batch.ids.device) >= firsts[:, None]) & batch.mask[:, start:end].bool()
 
 
-def _logs(aimed: Tensor, table: Tensor, wanted: Tensor) -> Tensor:
+def _logs(aimed: Tensor, table: Tensor, targets: Tensor) -> Tensor:
     """Natural log of the probability of each of ``wanted``, ``(n,)``, float64."""
     size = max(1, _SCORES // len(table))
-    parts = zip(torch.split(aimed, size), torch.split(wanted, size), strict=True)
+    parts = zip(torch.split(aimed, size), torch.split(targets, size), strict=True)
     logs = [(rows @ table.T).float().log_softmax(-1).gather(1, ids[:, None])[:, 0].double() for rows, ids in parts]
     return torch.cat(logs)
 

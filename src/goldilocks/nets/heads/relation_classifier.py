@@ -2,11 +2,11 @@
 
 Each of the four markers is a token of its own: a sign the checkpoint knows (``@`` around the first entity, ``#`` around
 the second) plus a trained embedding. The head's input is the concatenation of the hidden states at the two opening
-markers, the first entity's first, so it knows their order wherever they stand. A text longer than ``max_tokens`` is
+markers, the first entity's first, so it knows their order wherever they are. A text longer than ``max_tokens`` is
 reduced to a window around and between the entities.
 
 Backbones trained from scratch (convolutional and recurrent) also embed the distance of each token to both entities and
-have the maximum over all tokens beside the two states.
+also have the maximum over all tokens, concatenated with the two states.
 
 Source: Baldini Soares et al. 2019, "Matching the Blanks: Distributional Similarity for Relation Learning" (entity
 markers, entity start); signs instead of empty vectors after Zhou & Chen 2022, "An Improved Baseline for Sentence-level
@@ -62,13 +62,13 @@ class RelationClassifier(Network):
     """Classifies the relation between two marked entities; see the module.
 
     It is meant for items that are ``support/text/entity_markers.all_marked``. In others a missing marker is taken to
-    stand at the first token; of repeated markers the first counts.
+    be at the first token; of repeated markers the first counts.
     """
 
     HEAD = RelationClassifierConfig
 
     def __init__(self, backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> None:
-        """Put the parts together; the backbone gets a table of marker embeddings."""
+        """Assemble the network; the backbone gets a table of marker embeddings."""
         tokenizer.no_truncation()  # ``window`` chooses the part of a long text
         self._positions = cast(RelationClassifierConfig, config.head).positions
         tables = EntityPositionEmbeddings if self._positions else EntityMarkerEmbeddings

@@ -51,7 +51,7 @@ BETWEEN = "\n"
 _SPARE = 10
 """Tokens by which an answer may always exceed the length expected from its source."""
 _SCORES = 40_000_000
-"""Most logits of a step of the search: 160 MB."""
+"""Maximum number of logits of a step of the search: 160 MB."""
 _Answer = tuple[str, float]
 """A text, and the mean log probability of its tokens."""
 
@@ -61,11 +61,11 @@ class DecoderOptions:
     """Arguments of an ``AttentionDecoder``."""
 
     width: int
-    """Of word vectors and recurrent state."""
+    """Width of word embeddings and recurrent state."""
     cell: str
     """``rnn``, ``gru`` or ``lstm``."""
     dropout: float
-    """Of word vectors and of the output layer's input."""
+    """Dropout rate of word embeddings and of the input of the LM head."""
     copies: bool = False
     """Whether it can copy tokens of the source (``pointer_generator``)."""
 
@@ -78,9 +78,9 @@ class Seq2SeqGeneratorConfig(HeadConfig):
     search: BeamSearch = field(default_factory=lambda: BeamSearch(2, 3))
     """Special tokens and beams."""
     max_tokens: int = 64
-    """Most tokens of an answer, where neither request nor settings say it."""
+    """Maximum number of tokens of an answer, where neither request nor settings say it."""
     length_ratio: float = 1.0
-    """Most tokens of an answer for each of its source (and a few more), under the same condition."""
+    """Maximum number of tokens of an answer for each of its source (and a few more), under the same condition."""
     decoder: DecoderOptions | None = None
     """The recurrent decoder above a backbone that has none of its own."""
     generation: Generation = field(default_factory=Generation)
@@ -95,7 +95,7 @@ class Seq2SeqGenerator(Network):
     head: Seq2SeqDecoder
 
     def __init__(self, backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> None:
-        """Put the parts together; see ``Network``."""
+        """Assemble the network; see ``Network``."""
         super().__init__(backbone, tokenizer, config)
         tokenizer.no_truncation()  # ``_ids`` truncates: at which end depends on the item
         tokenizer.encode_special_tokens = True  # a text that spells out "[END]" is not at its end
@@ -143,13 +143,13 @@ class Seq2SeqGenerator(Network):
 
     def _ids(self, encoded: Encoding, *, last: bool = False) -> npt.NDArray[np.int32]:
         """The first (or ``last``) ``max_tokens`` token ids, special ones kept."""
-        ids, most = encoded.ids or [self.config.pad_id], self.config.max_tokens
-        if len(ids) > most:
+        ids, limit = encoded.ids or [self.config.pad_id], self.config.max_tokens
+        if len(ids) > limit:
             special = encoded.special_tokens_mask
             before = special.index(0)
             after = special[::-1].index(0)
             body = ids[before : len(ids) - after]
-            room = max(0, most - before - after)
+            room = max(0, limit - before - after)
             body = body[len(body) - room :] if last else body[:room]
             ids = ids[:before] + body + ids[len(ids) - after :]
         return np.asarray(ids, dtype=np.int32)
@@ -209,33 +209,35 @@ class Seq2SeqGenerator(Network):
         """
         values, scores = [""] * len(texts), np.zeros(len(texts), dtype=np.float32)
         settings = self.generation.updated(generation)
-        how = Sampling(**generation_to_plain(settings))
+        sampling = Sampling(**generation_to_plain(settings))
         self._check_reach(settings.max_tokens)
         self.module.eval()
         with torch.inference_mode():
             for chosen, batch in self.batches(self.rows(texts) if texts else []):
                 limits = [settings.max_tokens or self._limit(len(row)) for row in batch.rows]
                 with reported_as(str.strip):
-                    answered = (self._sampled if how.temperature else self._searched)(batch, how, limits)
+                    answered = (self._sampled if sampling.temperature else self._searched)(batch, sampling, limits)
                 for place, (text, mean) in zip(chosen, answered, strict=True):
                     values[place], scores[place] = text.strip(), math.exp(mean)
         return of_values(values, scores)
 
-    def _searched(self, batch: Batch, how: Sampling, limits: Sequence[int]) -> list[_Answer]:
+    def _searched(self, batch: Batch, sampling: Sampling, limits: Sequence[int]) -> list[_Answer]:
         best = beam_search(self.head, self.backbone(batch), self.head.source_of(batch), limits, self.search)
         texts = (self.tokenizer.decode(ids, skip_special_tokens=True) for ids, _ in best)
-        return [(text[: stop_position(text, how.stops)], mean) for text, (_, mean) in zip(texts, best, strict=True)]
+        return [
+            (text[: stop_position(text, sampling.stops)], mean) for text, (_, mean) in zip(texts, best, strict=True)
+        ]
 
-    def _sampled(self, batch: Batch, how: Sampling, limits: Sequence[int]) -> list[_Answer]:
+    def _sampled(self, batch: Batch, sampling: Sampling, limits: Sequence[int]) -> list[_Answer]:
         decode = partial(self.tokenizer.decode, skip_special_tokens=True)
         drafts = [
-            TokenSequence(place, limit, generator_for(how.seed, row.ids.tolist()))
+            TokenSequence(place, limit, generator_for(sampling.seed, row.ids.tolist()))
             for place, (row, limit) in enumerate(zip(batch.rows, limits, strict=True))
         ]
         source = _DecoderSource(self.head, self.backbone(batch), self.head.source_of(batch), self.search)
         answers: list[_Answer] = [("", 0.0)] * len(drafts)
-        for draft in generate_sequences(source, drafts, how, decode, (self.search.end,)):
-            answers[draft.number] = draft.text(decode, how.stops), draft.log_probability / draft.steps
+        for draft in generate_sequences(source, drafts, sampling, decode, (self.search.end,)):
+            answers[draft.number] = draft.text(decode, sampling.stops), draft.log_probability / draft.steps
         return answers
 
     def _check_reach(self, max_tokens: int | None) -> None:
@@ -245,8 +247,8 @@ class Seq2SeqGenerator(Network):
 
     def batches(self, rows: Sequence[Row]) -> Iterator[tuple[list[int], Batch]]:
         """See ``Network.batches``; a step over all beams and tokens of the vocabulary stays within bounds."""
-        most = max(1, _SCORES // (self.search.beams * self.tokenizer.get_vocab_size()))
-        for chosen in by_length([len(row) for row in rows], rows=min(64, most), tokens=8192):
+        limit = max(1, _SCORES // (self.search.beams * self.tokenizer.get_vocab_size()))
+        for chosen in by_length([len(row) for row in rows], rows=min(64, limit), tokens=8192):
             yield chosen, padded([rows[i] for i in chosen], self.config.pad_id).to(self.device)
 
     def _limit(self, source: int) -> int:
@@ -298,7 +300,7 @@ def config_from(
     """The head config, with the length of answers in the training rows.
 
     Args:
-        tokenizer: Of both sides.
+        tokenizer: Tokenizer of both sides.
         part: The training rows.
         generation: Default generation settings.
         search: Beams and special tokens.

@@ -36,11 +36,11 @@ OVERLAP_SHARE = 0.25
 """Overlap of consecutive windows, as a share of the context in one."""
 QUESTION_SHARE = 0.25
 """Share of a window that the question may fill; longer questions are truncated."""
-MOST_WINDOWS = 64
+MAX_WINDOWS = 64
 """Windows of an item (about 12,000 tokens at 256 each); longer contexts are truncated, since a book sent to a service
 would block it for minutes."""
 LONGEST = 30
-"""Most tokens of an answer, before training shows how long answers are."""
+"""Maximum number of tokens of an answer, before training shows how long answers are."""
 FEWEST_LONGEST = 8
 """The least that this limit is set to."""
 LONG_QUANTILE = 0.995
@@ -53,7 +53,7 @@ class SpanExtractorConfig(HeadConfig):
 
     KIND: ClassVar[str] = "span_extractor"
     max_answer_tokens: int = LONGEST
-    """Most tokens of an answer."""
+    """Maximum number of tokens of an answer."""
     may_be_empty: bool = True
     """Whether some training questions have no answer."""
 
@@ -109,7 +109,7 @@ class SpanExtractor(Network):
         """One or more windows for each item. A context that several questions share is tokenized once."""
         # Tokenizing text far beyond the last window would be wasted; no language has 12 characters per token.
         reach = 12 * self.config.max_tokens
-        pairs = [(question[:reach], context[: MOST_WINDOWS * reach]) for question, context in map(_pair, texts)]
+        pairs = [(question[:reach], context[: MAX_WINDOWS * reach]) for question, context in map(_pair, texts)]
         distinct = list(dict.fromkeys(text for pair in pairs for text in pair))
         encoded = dict(zip(distinct, self.tokenizer.encode_batch(distinct, add_special_tokens=False), strict=True))
         contexts = {context: _tokens(encoded[context]) for _, context in pairs}
@@ -124,12 +124,12 @@ class SpanExtractor(Network):
     def _windows(
         self, item: int, question: Ids, ids: Ids, offsets: npt.NDArray[np.int32], channels: PairChannels
     ) -> Iterator[Window]:
-        frame, most = self._frame, self.config.max_tokens
-        question = question[: max(1, int(QUESTION_SHARE * most))]
-        room = max(1, most - len(frame) - len(question))
+        frame, limit = self._frame, self.config.max_tokens
+        question = question[: max(1, int(QUESTION_SHARE * limit))]
+        room = max(1, limit - len(frame) - len(question))
         step = max(1, room - int(OVERLAP_SHARE * room))
         head = np.concatenate([frame.before, question, frame.between])
-        for number in range(min(MOST_WINDOWS, 1 + max(0, math.ceil((len(ids) - room) / step)))):
+        for number in range(min(MAX_WINDOWS, 1 + max(0, math.ceil((len(ids) - room) / step)))):
             piece = slice(number * step, number * step + room)
             row = np.concatenate([head, ids[piece], frame.after])
             types = np.repeat(np.array(frame.types, dtype=np.int32), [len(head), len(row) - len(head)])

@@ -53,7 +53,7 @@ def words_of(text: str, encoding: Encoding) -> list[str]:
 
 
 def _matches(question: Sequence[str], context: Sequence[str]) -> tuple[Ids, Ids]:
-    """Of the question 0; of the context 1 where a token is in the question, 2 where one of its neighbours follows too.
+    """Question tokens: 0. Context tokens: 1 where one is in the question, 2 where a neighbour of it follows there too.
 
     Example:
         >>> _matches(["who", "met", "Al"], ["al", "met", "al", "in", "who"])[1].tolist()

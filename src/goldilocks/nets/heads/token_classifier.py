@@ -80,7 +80,7 @@ class Wide(nn.Module):
         nn.init.zeros_(self.table.weight)
 
     def forward(self, features: Tensor) -> Tensor:
-        """``(n_words, MOST)`` -> ``(n_words, n_labels)``."""
+        """``(n_words, MAX_FEATURES)`` -> ``(n_words, n_labels)``."""
         keep = features > 0
         if self.training:
             # Otherwise the hidden states would be trained only on what the features do not explain.
@@ -148,7 +148,7 @@ class TagHead(nn.Module):
 class TokenClassifier(Network):
     """Sequence tagger; ``TokenClassifierConfig`` describes its head.
 
-    Of several heads the scores are averaged (Hansen and Salamon 1990, "Neural network ensembles"); the backbone below
+    The scores of several heads are averaged (Hansen and Salamon 1990, "Neural network ensembles"); the backbone below
     runs once for all of them.
     """
 
@@ -156,7 +156,7 @@ class TokenClassifier(Network):
     pools = False
 
     def __init__(self, backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> None:
-        """Put the parts together; an uncased tokenizer gets casing embeddings beside its word vectors."""
+        """Assemble the network; an uncased tokenizer gets casing embeddings added to its word embeddings."""
         tokenizer.no_truncation()  # whole sentences are tokenized, then split between words
         self._channels: tuple[str, ...] = backbone.casing_channels if hides_case(tokenizer) else ()
         if self._channels:
@@ -303,7 +303,7 @@ class TokenClassifier(Network):
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
         """Negative log-likelihood per word: of each tag, or with a CRF of the whole tag sequence.
 
-        Of several heads the losses are summed, so that each has gradients of its own.
+        The losses of several heads are summed, so that each has gradients of its own.
         """
         return torch.stack([self._loss_of(head, states, batch, targets) for head in self.heads]).sum()
 
@@ -418,7 +418,7 @@ class TokenClassifier(Network):
 
 
 def _spelled(words: Sequence[str]) -> list[str]:
-    """Words as they stand in running text, truncated; after a line break there is no blank."""
+    """Words as they appear in running text, truncated; after a line break there is no blank."""
     sentence_words: list[str] = []
     for sentence in sentences_of(words):
         blank = "" if without_blanks(sentence) else " "

@@ -1,4 +1,4 @@
-"""The chat template of a checkpoint: what stands before a user's message, and after it up to the assistant's answer.
+"""The chat template of a checkpoint: what precedes a user's message, and what follows it up to the assistant's answer.
 
 A template is a Jinja program that comes with the checkpoint. It is rendered once, in Jinja's sandbox, for a single
 message; what it puts around the message is kept as text. Where it cannot be rendered the checkpoint counts as one

@@ -1,6 +1,6 @@
 """The cache of models converted to the Hub's format: one folder per source file, named after its SHA-256.
 
-A manifest beside the converted files holds the SHA-256 of the source and of each of them, so that a folder that was cut
+A manifest with the converted files holds the SHA-256 of the source and of each of them, so that a folder that was cut
 short or changed is noticed.
 """
 

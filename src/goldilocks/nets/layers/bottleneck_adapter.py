@@ -1,4 +1,4 @@
-"""Bottleneck adapters: a small two-layer network with a skip connection behind a frozen linear layer.
+"""Bottleneck adapters: a small two-layer network with a skip connection after a frozen linear layer.
 
 Source: Houlsby et al. 2019, "Parameter-Efficient Transfer Learning for NLP".
 """

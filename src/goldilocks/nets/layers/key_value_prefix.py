@@ -1,4 +1,4 @@
-"""Prefix tuning: trained keys and values that every token of a layer attends to, beside those of the text.
+"""Prefix tuning: trained keys and values that every token of a layer attends to, in addition to those of the text.
 
 Source: Li & Liang 2021, "Prefix-Tuning: Optimizing Continuous Prompts for Generation". Keys and values are trained
 themselves, without the MLP that the paper computes them with, as in Liu et al. 2022, "P-Tuning v2".

@@ -64,7 +64,7 @@ def viterbi(emissions: Tensor, mask: Tensor, transitions: Tensor, start: Tensor)
 
 
 class LinearChainCrf(nn.Module):
-    """Transition scores between tags, beside the emission scores that the network gives each word."""
+    """Transition scores between tags, added to the emission scores that the network gives each word."""
 
     def __init__(self, n_labels: int) -> None:
         """All transitions score 0."""

@@ -1,8 +1,8 @@
-"""LoRA and DoRA: W is frozen, the product of two thin matrices beside it is trained.
+"""LoRA and DoRA: W is frozen, the product of two thin matrices is trained and added to it.
 
 Source: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models"; scale alpha / sqrt(rank): Kalajdzievski
-2023, "A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA"; magnitudes trained apart: Liu et al. 2024, "DoRA:
-Weight-Decomposed Low-Rank Adaptation".
+2023, "A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA"; magnitudes trained separately: Liu et al. 2024,
+"DoRA: Weight-Decomposed Low-Rank Adaptation".
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class LoraLinear(WrappedLinear):
 
 
 class DoraLinear(LoraLinear):
-    """``magnitude · (W + scale · up down) / norm``, row by row: direction and magnitude of each output learn apart.
+    """``magnitude · (W + scale · up down) / norm``, row by row: direction and magnitude of each output are trained
+    separately.
 
     The norm counts as a constant in the gradient (section 4.3 of the paper), which saves memory at no loss of score.
     """

@@ -41,7 +41,7 @@ _LARGE = 32_768
 def pack_linear(weight: Tensor, bias: Tensor | None, *, incremental: bool = True) -> PackedLinear | None:
     """The fastest product with this matrix for few rows, equal up to the order of its sums; ``None``: ``F.linear``.
 
-    bfloat16    oneDNN's layout, where the processor multiplies bfloat16. A plain product packs the matrix anew each
+    bfloat16    oneDNN's layout, where the processor multiplies bfloat16. A plain product packs the matrix again each
                 time, which for few rows costs as much as the product.
     float32     FBGEMM's half-precision matrix with float32 sums, where every weight *is* a half-precision number, as
                 nearly all weights of a bfloat16 checkpoint are: half the bytes to load, and made for few rows. Else

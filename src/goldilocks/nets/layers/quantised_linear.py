@@ -101,15 +101,15 @@ def _quantised8(matrix: Tensor) -> tuple[Tensor, Tensor]:
 def _quantised4(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     groups = matrix.reshape(len(matrix), -1, GROUP)
     low, high = groups.amin(2, keepdim=True), groups.amax(2, keepdim=True)
-    least, best = torch.full_like(low, torch.inf), torch.empty_like(groups)
+    lowest_error, best = torch.full_like(low, torch.inf), torch.empty_like(groups)
     scales, zeros = torch.empty_like(low), torch.empty_like(low)
     for factor in _FACTORS:
         scale = ((high - low) / 15 * factor).bfloat16().float()
         zero = ((high + low) / 2 + scale / 2).bfloat16().float()  # what q = 8 stands for; the middle is at 7.5
         numbers = ((groups - zero) / _divisor(scale)).round().clamp(-8, 7)
         error = (numbers * scale + zero - groups).square().sum(2, keepdim=True)
-        better = error < least
-        least, best = torch.where(better, error, least), torch.where(better, numbers, best)
+        better = error < lowest_error
+        lowest_error, best = torch.where(better, error, lowest_error), torch.where(better, numbers, best)
         scales, zeros = torch.where(better, scale, scales), torch.where(better, zero, zeros)
     numbers = (best.flatten(1) + 8).to(torch.uint8)
     return numbers[:, 0::2] | (numbers[:, 1::2] << 4), scales.squeeze(2).bfloat16(), zeros.squeeze(2).bfloat16()

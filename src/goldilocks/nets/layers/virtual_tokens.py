@@ -21,7 +21,7 @@ class VirtualTokens(nn.Module):
         """Start at zero; whoever adds them initialises ``table``.
 
         Args:
-            width: Of a vector.
+            width: Width of a vector.
             count: How many.
             encoder: What computes the vectors from the table: nothing, an MLP, or a bidirectional LSTM and an MLP.
         """

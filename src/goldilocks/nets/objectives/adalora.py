@@ -1,4 +1,4 @@
-"""AdaLoRA's training: a penalty beside the network's loss, and a budget of ranks that falls as it learns.
+"""AdaLoRA's training: a penalty added to the network's loss, and a budget of ranks that falls as it learns.
 
 The importance of a triplet (a column of P, its singular value, a row of Q) is estimated from smoothed products of
 weights and gradients; a budget that falls along a cubic curve says how many triplets of all layers together stay.
@@ -22,7 +22,7 @@ from goldilocks.records import Gold
 
 _PARTS = ("left", "values", "right")
 _SMOOTHING = 0.85
-"""Of importance and of its uncertainty (beta 1 and 2 in the paper)."""
+"""Decay of importance and of its uncertainty (beta 1 and 2 in the paper)."""
 
 
 def budget(progress: float, *, first: int, last: int, warmup: float, final: float) -> int:
@@ -118,7 +118,7 @@ class AdaLoraObjective:
         return (f"{layer}.{part}" for layer in self._layers for part in _PARTS)
 
     def _importance(self, layer: str) -> Tensor:
-        """Of each triplet: that of its singular value, and the means over its two vectors, ``(rank,)``."""
+        """Importance of each triplet: that of its singular value, and the means over its two vectors, ``(rank,)``."""
         left, values, right = (self._sensitivity[f"{layer}.{p}"] * self._uncertainty[f"{layer}.{p}"] for p in _PARTS)
         return values + left.mean(0) + right.mean(1)
 
@@ -127,8 +127,8 @@ class AdaLoraObjective:
         means = {f"sensitivity/{name}": value for name, value in self._sensitivity.items()}
         return means | {f"uncertainty/{name}": value for name, value in self._uncertainty.items()}
 
-    def put_back(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from ``state``."""
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Restore ``state``."""
         for name, value in state.items():
             kind, _, weight = name.partition("/")
             (self._sensitivity if kind == "sensitivity" else self._uncertainty)[weight] = value.clone()

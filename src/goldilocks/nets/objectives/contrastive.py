@@ -1,4 +1,4 @@
-"""Contrastive training of a classifier's backbone: texts of one label are drawn together, others apart.
+"""Contrastive training of a classifier's backbone: texts of one label are pulled together, others pushed apart.
 
 Every pair of texts in a batch is a training pair, so that memory does not grow with the number of pairs. A batch holds
 a few texts of each of several labels. The loss is the squared error of the cosine similarity against 1 (the same label)
@@ -22,7 +22,7 @@ from goldilocks.nets.tokenization.batching import Batch, Row
 from goldilocks.records import Gold, TrainingConfig
 
 PER_LABEL = 4
-"""Texts of a label that stand in a batch together."""
+"""Texts of a label in one batch."""
 
 
 class ContrastiveObjective:
@@ -42,7 +42,7 @@ class ContrastiveObjective:
         return pair_loss(pooled, torch.tensor(targets, device=pooled.device))
 
     def batches(self, epoch: int, targets: Sequence[Any], config: TrainingConfig, seed: int) -> list[list[int]]:
-        """Every row once; ``PER_LABEL`` rows of a label stand together as far as there are as many."""
+        """Every row once; ``PER_LABEL`` rows of a label are in one batch as far as there are as many."""
         rng = np.random.default_rng((seed, epoch))
         labels = np.asarray(targets)
         groups: list[list[int]] = []

@@ -24,7 +24,7 @@ from goldilocks.records import Answer, Gold, Output, Part, Text, TrainingConfig
 
 TEMPERATURE = 2.0
 _HIDDEN = 1.0
-"""Weight of the hidden states beside the logits."""
+"""Weight of the hidden states relative to the logits."""
 Layers = tuple[tuple[int, int], ...]
 """Pairs of a student's layer and the teacher's that it learns, counted from 1 (0: the embeddings)."""
 
@@ -149,11 +149,11 @@ def not_distillable(model: object, family: str, outputs: Collection[Output]) -> 
 
     Args:
         model: The teacher.
-        family: Of the student.
+        family: Family of the student.
         outputs: That the student supports.
     """
     if not isinstance(model, Network) or model.backbone.depth < 2:
-        return "it is no network of several layers, so a student would hardly be smaller"
+        return "it is not a network of several layers, so a student would hardly be smaller"
     output = model.config.goal.output
     if output not in outputs:
         return f"{family} does not give {output.value}"

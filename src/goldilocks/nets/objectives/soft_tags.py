@@ -1,6 +1,6 @@
-"""Distillation of a tagger: at every word the tag scores of an earlier tagger are learnt beside the right tags.
+"""Distillation of a tagger: at every word the tag scores of an earlier tagger are learnt in addition to the gold tags.
 
-Compared are the distributions of each word by itself; a CRF's transitions are left to the right tags.
+The distributions of each word are compared one by one; a CRF's transitions are trained by the gold tags only.
 
 Source: Monaikul et al. 2021, "Continual Learning for Named Entity Recognition" (one tagger for old and new tags, where
 a word's old distribution is the target; there only at words outside the new entities).
@@ -44,7 +44,7 @@ class SoftTags:
             previous: The earlier tagger.
             texts: Training items.
             gold: Their right tags.
-            weight: Of the earlier tagger, 0 to 1; the right tags have the rest.
+            weight: Weight of the earlier tagger, 0 to 1; the right tags have the rest.
             temperature: Both distributions are softened by it.
         """
         self._network, self._gold = network, gold

@@ -1,6 +1,6 @@
-"""Distillation from another model's probabilities: soft targets beside the right labels.
+"""Distillation from another model's probabilities: soft targets in addition to the gold labels.
 
-Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network". (``distillation.py`` beside
+Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network". (``distillation.py`` next to
 this module distils between two networks without labels, hidden states included.)
 """
 
@@ -19,7 +19,7 @@ from goldilocks.nets.network import LOSS_OPTIONS, Network
 from goldilocks.nets.tokenization.batching import Batch, Row
 from goldilocks.records import Gold
 
-_LEAST = 1e-6
+_MIN = 1e-6
 """Probabilities are at least this, so that their logarithms are finite."""
 
 
@@ -44,8 +44,8 @@ class SoftTargets:
             network: The student.
             gold: Right answers of the training items; none where the teacher alone is learnt from (``weight`` 1).
             probabilities: The teacher's, ``(n_texts, n_labels)``, in the order of the student's labels; those that only
-                the student has come behind the teacher's and are not compared.
-            weight: Of the teacher, 0 to 1; the right labels have the rest.
+                the student has come after the teacher's and are not compared.
+            weight: Weight of the teacher, 0 to 1; the right labels have the rest.
             temperature: Both distributions are softened by it.
         """
         self._network, self._gold = network, gold
@@ -54,7 +54,7 @@ class SoftTargets:
         self._alone = weight >= 1 and not len(gold)
         if self._alone:
             self.loss_options = frozenset()  # there is no loss of right answers
-        chances = torch.from_numpy(np.clip(np.asarray(probabilities, dtype=np.float32), _LEAST, 1 - _LEAST))
+        chances = torch.from_numpy(np.clip(np.asarray(probabilities, dtype=np.float32), _MIN, 1 - _MIN))
         self._logits = torch.logit(chances) if self._several else chances.log()
 
     def targets(self, rows: Sequence[Row]) -> list[Any]:

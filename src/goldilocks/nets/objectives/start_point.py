@@ -45,7 +45,7 @@ class StartPointObjective:
         Args:
             network: Prepared by its method.
             gold: Right answers of the training items.
-            strength: Of the penalty ``strength / 2 * ||weight - start||**2``, above 0.
+            strength: Strength of the penalty ``strength / 2 * ||weight - start||**2``, above 0.
             importance: Name of a weight of ``network.module`` -> factor of the penalty for each of its elements, of its
                 shape; a weight that is not named has 1.
             free_head: Whether the head moves without a penalty, as one that has not been trained yet should.
@@ -84,6 +84,6 @@ class StartPointObjective:
         """The starting weights: a resumed run is pulled to where it began, not to where it was interrupted."""
         return dict(self._start)
 
-    def put_back(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from ``state``."""
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Restore ``state``."""
         self._start = {name: value.clone() for name, value in state.items()}

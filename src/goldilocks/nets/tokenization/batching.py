@@ -22,8 +22,8 @@ def by_length(
 
     Args:
         lengths: Tokens of each text.
-        rows: Most texts in a batch.
-        tokens: Most tokens in a batch, padding included (one text alone may exceed it).
+        rows: Maximum number of texts in a batch.
+        tokens: Maximum number of tokens in a batch, padding included (one text alone may exceed it).
         rng: With it, texts of similar length and the batches are shuffled; without, longest first.
     """
     order = np.asarray(lengths)
@@ -58,8 +58,8 @@ def cheapest(lengths: Sequence[int], *, rows: int, tokens: int, overhead: int) -
 
     Args:
         lengths: Tokens of each text.
-        rows: Most texts in a batch.
-        tokens: Most tokens in a batch, padding included (one text alone may exceed it).
+        rows: Maximum number of texts in a batch.
+        tokens: Maximum number of tokens in a batch, padding included (one text alone may exceed it).
         overhead: What a batch costs beyond its tokens, in tokens.
 
     Example:
@@ -67,15 +67,15 @@ def cheapest(lengths: Sequence[int], *, rows: int, tokens: int, overhead: int) -
         [[1], [2, 0]]
     """
     order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
-    least, begins = [0] + [0] * len(order), [0] * (len(order) + 1)
+    min_cost, begins = [0] + [0] * len(order), [0] * (len(order) + 1)
     for end in range(1, len(order) + 1):
         options: list[tuple[int, int]] = []
         for begin in range(end - 1, max(0, end - rows) - 1, -1):
             size = lengths[order[begin]] * (end - begin)
             if size > tokens and options:
                 break
-            options.append((least[begin] + overhead + size, begin))
-        least[end], begins[end] = min(options)
+            options.append((min_cost[begin] + overhead + size, begin))
+        min_cost[end], begins[end] = min(options)
     ends = []
     end = len(order)
     while end:

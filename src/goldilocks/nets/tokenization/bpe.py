@@ -28,7 +28,7 @@ def learn_bpe(texts: Iterable[str], *, limit: int, lossless: bool = False) -> To
 
     Args:
         texts: Training texts of both sides.
-        limit: Most subwords, the 256 bytes and the special tokens among them. A subword occurs at least twice.
+        limit: Maximum number of subwords, 256 bytes and special tokens included. A subword occurs at least twice.
         lossless: Encode a text that starts with a space differently from the same text without it. No two texts then
             have the same tokens, which a likelihood needs and generation does not.
     """

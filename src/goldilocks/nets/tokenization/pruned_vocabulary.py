@@ -30,7 +30,7 @@ def with_vocabulary(tokenizer: Tokenizer, used: Collection[int]) -> tuple[Tokeni
 
     Args:
         tokenizer: With a model of ``MODELS``.
-        used: Ids to keep, beside special tokens, single characters, bytes and those below ``FIXED_IDS``.
+        used: Ids to keep, in addition to special tokens, single characters, bytes and those below ``FIXED_IDS``.
 
     Returns:
         The tokenizer, and the old id of each of its tokens, in ascending order: the new id is the position there.
@@ -63,7 +63,7 @@ def _pieces(model: Mapping[str, Any]) -> list[str]:
 
 
 def _spells(piece: str) -> bool:
-    """Whether a token is a single character (a byte, in byte-level vocabularies), wherever in a word it stands."""
+    """Whether a token is a single character (a byte, in byte-level vocabularies), wherever it is in a word."""
     bare = piece.removeprefix("##").removeprefix("▁") or piece
     return len(bare) == 1 or (len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"))
 

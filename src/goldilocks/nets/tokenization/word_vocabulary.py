@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PAD_ID = 0
 UNKNOWN_ID = 1
 LIMIT = 30_000
-"""Most words in a vocabulary. Rarer ones would be learned no better than the unknown word."""
+"""Maximum number of words in a vocabulary. Rarer ones would be learned no better than the unknown word."""
 
 # As ``units.tokens``, in the regular expressions of Oniguruma, which know Unicode properties and intersections.
 _EXTENDED = rf"[\p{{M}}{SPACING_VOWELS}]*"
@@ -36,7 +36,7 @@ def learn_words(texts: Sequence[str], *, max_tokens: int, limit: int = LIMIT, mi
     Args:
         texts: Training texts. The same texts give the same vocabulary.
         max_tokens: Words after which a text is truncated.
-        limit: Most words in the vocabulary, padding and unknown among them; the most frequent are kept.
+        limit: Maximum number of words in the vocabulary, padding and unknown among them; the most frequent are kept.
         min_count: A rarer word is unknown. 2 by default: the embedding of a word seen once would hardly be trained, and
             leaving it out trains the embedding of the unknown word.
     """

@@ -56,7 +56,7 @@ class MasterAdamW:
         return {f"{moment}/{slot.name}": getattr(slot, moment) for slot in self.slots for moment in ("first", "second")}
 
     @torch.no_grad()
-    def put_back(self, state: Mapping[str, Tensor], updates: int) -> None:
+    def load_state(self, state: Mapping[str, Tensor], updates: int) -> None:
         """Continue from a ``state`` taken after ``updates`` updates."""
         self.updates = updates
         for slot in self.slots:

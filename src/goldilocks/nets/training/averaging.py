@@ -63,7 +63,7 @@ class WeightAverage:
         """The averages, under ``average/NAME``."""
         return {f"average/{name}": mean for name, mean in self._means.items()}
 
-    def put_back(self, state: Mapping[str, Tensor], count: int) -> None:
+    def load_state(self, state: Mapping[str, Tensor], count: int) -> None:
         """Continue from a ``state`` that was taken after ``count`` steps."""
         self.count = count
         averages = {key.removeprefix("average/"): mean for key, mean in state.items() if key.startswith("average/")}

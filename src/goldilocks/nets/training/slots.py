@@ -53,7 +53,7 @@ class Optimizer(Protocol):
     def state(self) -> dict[str, Tensor]:
         """What it remembers between steps, for a checkpoint."""
 
-    def put_back(self, state: Mapping[str, Tensor], updates: int) -> None:
+    def load_state(self, state: Mapping[str, Tensor], updates: int) -> None:
         """Continue from ``state``; other tensors in it are ignored."""
 
 

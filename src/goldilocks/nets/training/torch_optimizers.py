@@ -64,8 +64,8 @@ class _TorchOptimizer:
             if isinstance(value, Tensor)
         }
 
-    def put_back(self, state: Mapping[str, Tensor], updates: int) -> None:
-        """See ``Optimizer.put_back``."""
+    def load_state(self, state: Mapping[str, Tensor], updates: int) -> None:
+        """See ``Optimizer.load_state``."""
         self.updates = updates
         masters = {slot.name: slot.master for slot in self.slots}
         for key, value in state.items():

@@ -1,4 +1,4 @@
-"""Write the files of a deployment from the templates beside this module.
+"""Write the files of a deployment from the templates in the folder of this module.
 
 What is generated and why: a user other than root, a read-only root file system, no capabilities, probes on the health
 routes, requests and limits from the bundle's size, and the keys as a secret that is never written here.
@@ -47,7 +47,7 @@ class Deployment:
     """What the templates are filled with."""
 
     name: str
-    """Of the model, of the service and of what belongs to it: lower-case letters, digits and hyphens."""
+    """Name of the model, of the service and of what belongs to it: lower-case letters, digits and hyphens."""
     model: str
     version: str
     image: str

@@ -13,7 +13,7 @@ from goldilocks.records import Goal, Output, Prediction, Text
 from goldilocks.serving.engine import ModelCard
 from goldilocks.serving.gate import context_of
 from goldilocks.serving.routes.errors import ASKING
-from goldilocks.serving.service import Answered, service_of
+from goldilocks.serving.service import InferenceResponse, service_of
 
 router = APIRouter(tags=["classification"])
 
@@ -40,7 +40,7 @@ class ClassifyResponse(BaseModel):
     model: str
     version: str
     labels: list[str]
-    """Of the columns of ``probs``."""
+    """Labels of the columns of ``probs``."""
     data: list[dict[str, Any]]
     usage: dict[str, int]
 
@@ -49,23 +49,23 @@ class ClassifyResponse(BaseModel):
 async def classify(request: Request, body: ClassifyRequest) -> ClassifyResponse:
     """Classify texts: the label of each, and the probability of every label."""
     rows = [body.input] if isinstance(body.input, str) else body.input
-    answered = await service_of(request).ask(request, body.model, rows)
+    response = await service_of(request).ask(request, body.model, rows)
     return ClassifyResponse(
         id=f"classify-{context_of(request).request_id}",
         created=service_of(request).started,
-        model=answered.name,
-        version=answered.version.id,
-        labels=list(answered.card.labels),
-        data=data_of(answered),
-        usage=usage_of(answered),
+        model=response.name,
+        version=response.version.id,
+        labels=list(response.card.labels),
+        data=data_of(response),
+        usage=usage_of(response),
     )
 
 
-def data_of(answered: Answered) -> list[dict[str, Any]]:
+def data_of(response: InferenceResponse) -> list[dict[str, Any]]:
     """An object for each item."""
-    pairs = zip(answered.items, answered.results, strict=True)
+    pairs = zip(response.items, response.results, strict=True)
     return [
-        {"index": index, **fields_of(item, result, answered.card)}
+        {"index": index, **fields_of(item, result, response.card)}
         for index, (item, result) in enumerate(pairs)
         if isinstance(result, Prediction)
     ]
@@ -85,7 +85,7 @@ def fields_of(item: Text, prediction: Prediction, card: ModelCard) -> dict[str, 
 
 
 def positions(answer: str, item: Text) -> dict[str, Any]:
-    """Where an extracted answer stands in its context (the last text), in characters: where it occurs first.
+    """Where an extracted answer is in its context (the last text), in characters: where it occurs first.
 
     Example:
         >>> positions("Rome", ("where?", "in Rome"))
@@ -96,10 +96,10 @@ def positions(answer: str, item: Text) -> dict[str, Any]:
     return {"start": None, "end": None} if start < 0 else {"start": start, "end": start + len(answer)}
 
 
-def usage_of(answered: Answered) -> dict[str, int]:
+def usage_of(response: InferenceResponse) -> dict[str, int]:
     """How much was asked, in characters: what is billed by tokens elsewhere is not tokenised alike by every model."""
-    characters = sum(len(item) if isinstance(item, str) else sum(map(len, item)) for item in answered.items)
-    return {"items": len(answered.items), "characters": characters}
+    characters = sum(len(item) if isinstance(item, str) else sum(map(len, item)) for item in response.items)
+    return {"items": len(response.items), "characters": characters}
 
 
 def _finite(value: Any) -> Any:

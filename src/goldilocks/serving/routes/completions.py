@@ -24,7 +24,7 @@ from goldilocks.records import Output, Prediction, Text
 from goldilocks.serving.engine import Call, ModelCard, Operation
 from goldilocks.serving.gate import context_of
 from goldilocks.serving.generation import generation
-from goldilocks.serving.inference import Asked
+from goldilocks.serving.inference import InferenceRequest
 from goldilocks.serving.items import count_tokens, items_from, plain_items, task_of
 from goldilocks.serving.routes.errors import ASKING
 from goldilocks.serving.service import service_of
@@ -62,7 +62,7 @@ class CompletionRequest(_Sampled):
     prompt: str | list[str] | list[int] | list[list[int]]
     max_tokens: int | None = Field(None, ge=0)
     echo: bool = False
-    logprobs: int | None = Field(None, ge=0, le=1, description="1: the most probable token beside each token.")
+    logprobs: int | None = Field(None, ge=0, le=1, description="1: also the most probable token at each position.")
 
 
 class ChatRequest(_Sampled):
@@ -85,7 +85,7 @@ async def completions(request: Request, body: CompletionRequest) -> Any:
     kind = {"object": "text_completion"}
 
     async def ask(on_text: OnText | None) -> list[dict[str, Any]]:
-        return await _choices(Asked(request, deployment, version, Call(), on_text), card, body, items)
+        return await _choices(InferenceRequest(request, deployment, version, Call(), on_text), card, body, items)
 
     if body.stream and len(items) == 1 and not body.echo and body.logprobs is None:
         stream = await TextStream.start(ask)
@@ -98,18 +98,19 @@ async def completions(request: Request, body: CompletionRequest) -> Any:
 
 
 async def _choices(
-    asked: Asked, card: ModelCard, body: CompletionRequest, items: Sequence[Text]
+    inference: InferenceRequest, card: ModelCard, body: CompletionRequest, items: Sequence[Text]
 ) -> list[dict[str, Any]]:
     """One choice for each prompt."""
     if Operation.CONTINUE in card.operations:
-        return await _continued(asked, body, items)
+        return await _continued(inference, body, items)
     if any(not isinstance(item, str) for item in items) or body.logprobs is not None:
         raise RequestError(
             400,
             "not_supported",
-            f"{asked.deployment.name} ({card.task}) is no language model of whole texts; send text, no logprobs.",
+            f"{inference.deployment.name} ({card.task}) is not a language model of whole texts; send text, "
+            "no logprobs.",
         )
-    return await _answered(asked, card, body, items)
+    return await _task_texts(inference, card, body, items)
 
 
 @router.post("/v1/chat/completions", responses=ASKING)
@@ -122,14 +123,14 @@ async def chat(request: Request, body: ChatRequest) -> Any:
     if Operation.GENERATE not in card.operations:
         if card.output not in (Output.TEXT, Output.LABEL) and not isinstance(task_of(card), RanksKnownReplies):
             raise RequestError(
-                400, "not_supported", f"{deployment.name} gives {card.output.value}, which is no chat reply."
+                400, "not_supported", f"{deployment.name} gives {card.output.value}, which is not a chat reply."
             )
         call = Call()
     head = {"id": f"chatcmpl-{context_of(request).request_id}", "created": service.started, "model": deployment.name}
 
     async def ask(on_text: OnText | None) -> str:
         seen = on_text if call.operation is Operation.GENERATE else None
-        (result,) = await service.run(Asked(request, deployment, version, call, seen), items)
+        (result,) = await service.run(InferenceRequest(request, deployment, version, call, seen), items)
         return _reply(result, card) if isinstance(result, Prediction) else ""
 
     if body.stream:
@@ -142,9 +143,9 @@ async def chat(request: Request, body: ChatRequest) -> Any:
     return {**head, "object": "chat.completion", "choices": [choice], "usage": _usage(items, [text])}
 
 
-def _call(body: _Sampled, max_tokens: int | None, most: int, operation: Operation = Operation.GENERATE) -> Call:
+def _call(body: _Sampled, max_tokens: int | None, limit: int, operation: Operation = Operation.GENERATE) -> Call:
     options = generation(
-        most, max_tokens=max_tokens, temperature=body.temperature, top_p=body.top_p, seed=body.seed, stop=body.stop
+        limit, max_tokens=max_tokens, temperature=body.temperature, top_p=body.top_p, seed=body.seed, stop=body.stop
     )
     return Call(operation, options)
 
@@ -161,20 +162,20 @@ def _prompts(prompt: str | list[str] | list[int] | list[list[int]]) -> list[Text
     ]
 
 
-async def _answered(
-    asked: Asked, card: ModelCard, body: CompletionRequest, items: Sequence[Text]
+async def _task_texts(
+    inference: InferenceRequest, card: ModelCard, body: CompletionRequest, items: Sequence[Text]
 ) -> list[dict[str, Any]]:
     """Answers of a bundle that writes, the prompt being its item."""
-    service = service_of(asked.request)
+    service = service_of(inference.request)
     checked = items_from(items, card, service.settings.limits)
     if card.output is not Output.TEXT:
         raise RequestError(
-            400, "not_supported", f"{asked.deployment.name} gives {card.output.value}, no text; use /v1/classify."
+            400, "not_supported", f"{inference.deployment.name} gives {card.output.value}, no text; use /v1/classify."
         )
     call = Call()
     if Operation.GENERATE in card.operations:
         call = _call(body, body.max_tokens or None, service.settings.limits.max_tokens)
-    results = await service.run(replace(asked, call=call), checked)
+    results = await service.run(replace(inference, call=call), checked)
     return [
         _choice(index, (str(item) if body.echo else "") + result.label, None)
         for index, (item, result) in enumerate(zip(items, results, strict=True))
@@ -182,9 +183,11 @@ async def _answered(
     ]
 
 
-async def _continued(asked: Asked, body: CompletionRequest, items: Sequence[Text]) -> list[dict[str, Any]]:
+async def _continued(
+    inference: InferenceRequest, body: CompletionRequest, items: Sequence[Text]
+) -> list[dict[str, Any]]:
     """Continuations by a language model, with log-probabilities of the prompt's tokens where they are asked for."""
-    service = service_of(asked.request)
+    service = service_of(inference.request)
     limits = service.settings.limits
     texts = [item for item in items if isinstance(item, str)]
     if texts:
@@ -197,24 +200,24 @@ async def _continued(asked: Asked, body: CompletionRequest, items: Sequence[Text
         raise RequestError(
             422, "invalid_input", f"send 1 to {limits.items:,} prompts of 1 to {_PROMPT_TOKENS:,} tokens."
         )
-    most = 16 if body.max_tokens is None else body.max_tokens
-    if body.logprobs is not None and not body.echo and most > 1:
+    limit = 16 if body.max_tokens is None else body.max_tokens
+    if body.logprobs is not None and not body.echo and limit > 1:
         raise RequestError(400, "not_supported", "logprobs of more than one generated token are not given; set echo.")
     judged: list[Any] = [None] * len(items)
     if body.logprobs is not None or (body.echo and len(texts) < len(items)):
-        judged = await service.run(replace(asked, call=Call(Operation.PROMPT_LOGPROBS), on_text=None), items)
+        judged = await service.run(replace(inference, call=Call(Operation.PROMPT_LOGPROBS), on_text=None), items)
     more = [""] * len(items)
-    if most > 1 or (most == 1 and body.logprobs is None):
-        call = _call(body, most, limits.max_tokens, Operation.CONTINUE)
-        written = await service.run(replace(asked, call=call), items)
+    if limit > 1 or (limit == 1 and body.logprobs is None):
+        call = _call(body, limit, limits.max_tokens, Operation.CONTINUE)
+        written = await service.run(replace(inference, call=call), items)
         more = [text.label if isinstance(text, Prediction) else "" for text in written]
-    elif most == 1:
+    elif limit == 1:
         more = [judgement.following for judgement in judged]
     return [
         _choice(
             index,
             (_text_of(item, judgement) if body.echo else "") + text,
-            _logprobs(judgement, echo=body.echo, following=most >= 1) if body.logprobs is not None else None,
+            _logprobs(judgement, echo=body.echo, following=limit >= 1) if body.logprobs is not None else None,
         )
         for index, (item, judgement, text) in enumerate(zip(items, judged, more, strict=True))
     ]
@@ -277,9 +280,13 @@ def _content(content: JsonValue) -> str:
 
 
 def _usage(items: Sequence[Text], written: Sequence[str]) -> dict[str, int]:
-    asked = sum(count_tokens([item]) if isinstance(item, str) else len(item) for item in items)
-    given = count_tokens(list(written))
-    return {"prompt_tokens": asked, "completion_tokens": given, "total_tokens": asked + given}
+    prompt_tokens = sum(count_tokens([item]) if isinstance(item, str) else len(item) for item in items)
+    completion_tokens = count_tokens(list(written))
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+    }
 
 
 async def _deltas(

@@ -18,7 +18,7 @@ from goldilocks.records import Prediction
 from goldilocks.serving.decisions import Distribution, over, probability
 from goldilocks.serving.items import check_text, count_tokens
 from goldilocks.serving.routes.errors import ASKING
-from goldilocks.serving.service import Answered, service_of
+from goldilocks.serving.service import InferenceResponse, service_of
 
 router = APIRouter(tags=["decisions"])
 
@@ -146,16 +146,16 @@ class SystemOneRequest(BaseModel):
 async def decisions(request: Request, body: DecisionRequest) -> dict[str, Any]:
     """Answer predicate, choice and score questions, in their order."""
     check_text([question.name for question in body.questions], "the name of a question")
-    answered = await service_of(request).ask(request, body.model, [_row(body.input)])
-    scores = _scores(answered)
+    response = await service_of(request).ask(request, body.model, [_row(body.input)])
+    scores = _scores(response)
     shares: dict[str, float] = {}
     answers = []
     for place, question in enumerate(body.questions):
-        answer, share = _decision(question, scores, answered, f"question {place}")
+        answer, share = _decision(question, scores, response, f"question {place}")
         answers.append({"type": question.type, "name": question.name, **answer})
         if share < 1:
             shares[question.name or str(place)] = round(share, _DIGITS)
-    tokens = count_tokens(answered.items)
+    tokens = count_tokens(response.items)
     usage = {
         "input_tokens": tokens,
         "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
@@ -163,7 +163,7 @@ async def decisions(request: Request, body: DecisionRequest) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": tokens,
     }
-    return {"model": answered.name, "answers": answers, "usage": usage, **_renormalised(shares)}
+    return {"model": response.name, "answers": answers, "usage": usage, **_renormalised(shares)}
 
 
 @router.post("/v1/systemone", responses=ASKING)
@@ -171,16 +171,16 @@ async def systemone(request: Request, body: SystemOneRequest) -> dict[str, Any]:
     """Answer noul, choice and score questions, by name."""
     state = body.state[0] if isinstance(body.state, list) and len(body.state) == 1 else body.state
     check_text(list(body.questions), "the name of a question")
-    answered = await service_of(request).ask(request, body.model, [state])
-    scores = _scores(answered)
+    response = await service_of(request).ask(request, body.model, [state])
+    scores = _scores(response)
     shares: dict[str, float] = {}
     answers: dict[str, Any] = {}
     for name, question in body.questions.items():
-        answers[name], share = _system_one(name, question, scores, answered)
+        answers[name], share = _system_one(name, question, scores, response)
         if share < 1:
             shares[name] = round(share, _DIGITS)
-    usage = {"input_tokens": count_tokens(answered.items), "output_tokens": 0}
-    return {"model": answered.name, "answers": answers, "usage": usage, **_renormalised(shares)}
+    usage = {"input_tokens": count_tokens(response.items), "output_tokens": 0}
+    return {"model": response.name, "answers": answers, "usage": usage, **_renormalised(shares)}
 
 
 def _renormalised(shares: Mapping[str, float]) -> dict[str, Any]:
@@ -188,21 +188,21 @@ def _renormalised(shares: Mapping[str, float]) -> dict[str, Any]:
     return {"goldilocks": {"renormalised": dict(shares)}} if shares else {}
 
 
-def _scores(answered: Answered) -> Mapping[str, float]:
-    result = answered.results[0]
+def _scores(response: InferenceResponse) -> Mapping[str, float]:
+    result = response.results[0]
     return result.scores if isinstance(result, Prediction) else {}
 
 
 def _decision(
     question: PredicateQuestion | ChoiceQuestion | ScoreQuestion,
     scores: Mapping[str, float],
-    answered: Answered,
+    response: InferenceResponse,
     where: str,
 ) -> tuple[dict[str, Any], float]:
     if isinstance(question, PredicateQuestion):
-        return {"probability": round(_yes(question.name, question.instructions, scores, answered, where), _DIGITS)}, 1.0
+        return {"probability": round(_yes(question.name, question.instructions, scores, response, where), _DIGITS)}, 1.0
     if isinstance(question, ChoiceQuestion):
-        distribution = over([_label(choice.value, scores) for choice in question.choices], scores, answered.card, where)
+        distribution = over([_label(choice.value, scores) for choice in question.choices], scores, response.card, where)
         pairs = zip(question.choices, distribution.probabilities, strict=True)
         each = [{"value": choice.value, "probability": round(share, _DIGITS)} for choice, share in pairs]
         best = question.choices[distribution.best].value
@@ -211,7 +211,7 @@ def _decision(
             "probabilities": each,
             "confidence": round(distribution.confidence, _DIGITS),
         }, distribution.share
-    distribution = over([level.label for level in question.levels], scores, answered.card, where)
+    distribution = over([level.label for level in question.levels], scores, response.card, where)
     levels = [
         {"value": value, "label": level.label, "probability": round(share, _DIGITS)}
         for value, (level, share) in enumerate(zip(question.levels, distribution.probabilities, strict=True))
@@ -224,13 +224,16 @@ def _decision(
 
 
 def _system_one(
-    name: str, question: Noul | SystemOneChoice | SystemOneScore, scores: Mapping[str, float], answered: Answered
+    name: str,
+    question: Noul | SystemOneChoice | SystemOneScore,
+    scores: Mapping[str, float],
+    response: InferenceResponse,
 ) -> tuple[dict[str, Any], float]:
     where = f"question {name!r}"
     if isinstance(question, Noul):
-        return {"type": "noul", "noul": round(_yes(name, question.instructions, scores, answered, where), _DIGITS)}, 1.0
+        return {"type": "noul", "noul": round(_yes(name, question.instructions, scores, response, where), _DIGITS)}, 1.0
     options = [str(option) for option in question.criteria]
-    distribution = over(options, scores, answered.card, where)
+    distribution = over(options, scores, response.card, where)
     shares = [round(share, _DIGITS) for share in distribution.probabilities]
     if isinstance(question, SystemOneChoice):
         each = dict(zip(options, shares, strict=True))
@@ -254,14 +257,16 @@ def _confidence(distribution: Distribution) -> dict[str, float]:
     return {"confidence": round(distribution.confidence, _DIGITS)}
 
 
-def _yes(name: str | None, text: JsonValue, scores: Mapping[str, float], answered: Answered, where: str) -> float:
+def _yes(
+    name: str | None, text: JsonValue, scores: Mapping[str, float], response: InferenceResponse, where: str
+) -> float:
     wording = text if isinstance(text, str) else ""
-    positive = answered.deployment.positive
-    return probability(scores, answered.card, name=name, text=wording, positive=positive, where=where)
+    positive = response.deployment.positive
+    return probability(scores, response.card, name=name, text=wording, positive=positive, where=where)
 
 
 def _label(value: str | bool, scores: Mapping[str, float]) -> str:
-    """The label a choice stands for; true and false are labels of that spelling in any case."""
+    """The label that a choice denotes; true and false are labels of that spelling in any case."""
     if isinstance(value, str):
         return value
     word = str(value).lower()

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
 from goldilocks.serving.engine import Call, Operation
-from goldilocks.serving.inference import Asked
+from goldilocks.serving.inference import InferenceRequest
 from goldilocks.serving.items import count_tokens, plain_items
 from goldilocks.serving.routes.errors import ASKING
 from goldilocks.serving.service import service_of
@@ -34,7 +34,7 @@ async def embeddings(request: Request, body: EmbeddingRequest) -> dict[str, Any]
     service = service_of(request)
     deployment, version, _ = service.chosen(request, body.model)
     texts = plain_items([body.input] if isinstance(body.input, str) else list(body.input), service.settings.limits)
-    vectors = await service.run(Asked(request, deployment, version, Call(Operation.EMBED)), texts)
+    vectors = await service.run(InferenceRequest(request, deployment, version, Call(Operation.EMBED)), texts)
     data = [
         {"object": "embedding", "index": index, "embedding": _encoded(vector, body.encoding_format)}
         for index, vector in enumerate(vectors)

@@ -33,7 +33,7 @@ class FeedbackRequest(BaseModel):
 
 @router.post("/v1/feedback", responses=ASKING)
 async def feedback(request: Request, body: FeedbackRequest) -> dict[str, Any]:
-    """Keep the right answer beside the one that was given."""
+    """Keep the right answer with the one that was given."""
     service = service_of(request)
     if service.log is None:
         raise RequestError(

@@ -17,7 +17,7 @@ from goldilocks.serving.generation import generation
 from goldilocks.serving.items import task_of
 from goldilocks.serving.routes.classify import fields_of, positions
 from goldilocks.serving.routes.errors import ASKING
-from goldilocks.serving.service import Answered, service_of
+from goldilocks.serving.service import InferenceResponse, service_of
 
 router = APIRouter(tags=["Hugging Face"])
 _NEW_TOKENS = 20
@@ -64,10 +64,10 @@ async def _answer(request: Request, model: str | None, body: HubRequest) -> Any:
     service = service_of(request)
     card = service.card(service.find(request, model)[0].current)
     rows, alone = _rows(body.inputs, card)
-    answered = await service.ask(request, model, rows, _call(body.parameters, card, service.settings.limits.max_tokens))
-    pairs = zip(answered.items, answered.results, strict=True)
+    response = await service.ask(request, model, rows, _call(body.parameters, card, service.settings.limits.max_tokens))
+    pairs = zip(response.items, response.results, strict=True)
     elements = [
-        _element(item, prediction, answered, body.parameters)
+        _element(item, prediction, response, body.parameters)
         for item, prediction in pairs
         if isinstance(prediction, Prediction)
     ]
@@ -91,7 +91,7 @@ def _rows(inputs: JsonValue, card: ModelCard) -> tuple[list[Any], bool]:
     return [inputs], True
 
 
-def _call(parameters: HubParameters | None, card: ModelCard, most: int) -> Call:
+def _call(parameters: HubParameters | None, card: ModelCard, limit: int) -> Call:
     operation = next((kind for kind in (Operation.GENERATE, Operation.CONTINUE) if kind in card.operations), None)
     if operation is None or (parameters is None and operation is Operation.GENERATE):
         return Call()
@@ -99,7 +99,7 @@ def _call(parameters: HubParameters | None, card: ModelCard, most: int) -> Call:
     return Call(
         operation,
         generation(
-            most,
+            limit,
             max_tokens=parameters.max_new_tokens or (_NEW_TOKENS if operation is Operation.CONTINUE else None),
             temperature=parameters.temperature,
             top_p=parameters.top_p,
@@ -109,8 +109,8 @@ def _call(parameters: HubParameters | None, card: ModelCard, most: int) -> Call:
     )
 
 
-def _element(item: Text, prediction: Prediction, answered: Answered, parameters: HubParameters | None) -> Any:
-    card = answered.card
+def _element(item: Text, prediction: Prediction, response: InferenceResponse, parameters: HubParameters | None) -> Any:
+    card = response.card
     score = prediction.score if prediction.score == prediction.score else None
     match card.output:
         case Output.LABEL:
@@ -142,4 +142,4 @@ def _element(item: Text, prediction: Prediction, answered: Answered, parameters:
             key = {"translation": "translation_text", "summarisation": "summary_text"}.get(card.task, "generated_text")
             return {key: prediction.answer}
         case _:
-            raise RequestError(400, "not_supported", f"{answered.name} gives {card.output.value}; use /v1/score.")
+            raise RequestError(400, "not_supported", f"{response.name} gives {card.output.value}; use /v1/score.")

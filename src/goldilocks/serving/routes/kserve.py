@@ -24,7 +24,7 @@ from goldilocks.serving.gate import context_of
 from goldilocks.serving.items import task_of
 from goldilocks.serving.routes.classify import fields_of
 from goldilocks.serving.routes.errors import PROTOCOL_ASKING, PROTOCOL_READING
-from goldilocks.serving.service import Answered, Service, service_of
+from goldilocks.serving.service import InferenceResponse, Service, service_of
 from goldilocks.serving.version import VERSION
 
 router = APIRouter(tags=["Open Inference Protocol"])
@@ -116,12 +116,12 @@ async def infer(request: Request, model: str, version: str | None = None) -> dic
     service = service_of(request)
     deployment, wanted = service.find(request, _named(model, version))
     card = service.card(deployment.choose(wanted) if wanted else deployment.current)
-    answered = await service.ask(request, _named(model, version), _rows(body, card))
+    response = await service.ask(request, _named(model, version), _rows(body, card))
     return {
-        "model_name": answered.name,
-        "model_version": answered.version.id,
+        "model_name": response.name,
+        "model_version": response.version.id,
         "id": body.id or context_of(request).request_id,
-        "outputs": _tensors(answered),
+        "outputs": _tensors(response),
     }
 
 
@@ -144,7 +144,7 @@ def _outputs(card: ModelCard) -> list[dict[str, Any]]:
 
 
 def _parsed(content: bytes, header: str | None) -> InferRequest:
-    """The request; with binary tensors their bytes stand behind the JSON, whose length the header gives."""
+    """The request; with binary tensors their bytes follow the JSON, whose length the header gives."""
     length = int(header) if header and header.isdigit() else len(content)
     if length > len(content):
         raise RequestError(422, "invalid_body", "Inference-Header-Content-Length is longer than the body; fix it.")
@@ -207,15 +207,15 @@ def _flat(data: Sequence[Any]) -> list[Any]:
     return [cell for row in data for cell in (row if isinstance(row, list) else [row])]
 
 
-def _tensors(answered: Answered) -> list[dict[str, Any]]:
-    card, count = answered.card, len(answered.items)
-    predictions = [result for result in answered.results if isinstance(result, Prediction)]
+def _tensors(response: InferenceResponse) -> list[dict[str, Any]]:
+    card, count = response.card, len(response.items)
+    predictions = [result for result in response.results if isinstance(result, Prediction)]
     plain = card.output is Output.LABEL and not card.several
     answers = [
         str(prediction.answer)
         if plain or isinstance(prediction.answer, str)
         else json.dumps(fields_of(item, prediction, card), ensure_ascii=False)
-        for item, prediction in zip(answered.items, predictions, strict=True)
+        for item, prediction in zip(response.items, predictions, strict=True)
     ]
     name = _outputs(card)[0]["name"]
     outputs: list[dict[str, Any]] = [{"name": name, "datatype": "BYTES", "shape": [count], "data": answers}]

@@ -1,4 +1,4 @@
-"""``GET /v1/models``: what is served, in the OpenAI API's shape with our facts beside it."""
+"""``GET /v1/models``: what is served, in the OpenAI API's shape, with our facts added."""
 
 from __future__ import annotations
 

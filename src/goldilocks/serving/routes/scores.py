@@ -17,7 +17,7 @@ from goldilocks.records import Output, Prediction, Text
 from goldilocks.serving.decisions import positive_label
 from goldilocks.serving.engine import Call, ModelCard
 from goldilocks.serving.gate import context_of
-from goldilocks.serving.inference import Asked
+from goldilocks.serving.inference import InferenceRequest
 from goldilocks.serving.items import count_tokens, plain_items, task_of
 from goldilocks.serving.routes.errors import ASKING
 from goldilocks.serving.service import service_of
@@ -101,7 +101,7 @@ async def _scored(
     Args:
         request: The request.
         model: As it names it.
-        pairs: Of texts.
+        pairs: Pairs of texts.
         query: The first of every pair, where it is one: a model of candidates is asked once.
     """
     service = service_of(request)
@@ -112,7 +112,7 @@ async def _scored(
         items = [(query, *(second for _, second in pairs))]
     items = plain_items(items, service.settings.limits)
     meaning = _meaning(card, deployment.positive, deployment.name)
-    results = await service.run(Asked(request, deployment, version, Call()), items)
+    results = await service.run(InferenceRequest(request, deployment, version, Call()), items)
     numbers: list[float] = []
     for result in results:
         if isinstance(result, Prediction):

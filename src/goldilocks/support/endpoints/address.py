@@ -66,7 +66,7 @@ class Endpoint:
     cap: float | None = None
     """Most money it may cost."""
     per_minute: float = 0.0
-    """Most requests a minute; 0: no limit."""
+    """Maximum number of requests a minute; 0: no limit."""
     timeout: float = 60.0
     """Seconds until the whole answer must be there."""
     dialect: Dialect = field(default_factory=Dialect)
@@ -144,7 +144,7 @@ def _terms(source: str, hostname: str, query: str) -> tuple[dict[str, Any], dict
             dialect[name] = _one_of(name, value, LIMIT_NAMES, source)
         else:
             known = ", ".join(("key", "kind", *_NUMBERS, "limit", *_SWITCHES))
-            raise InputError(f"{source.split('?')[0]}: {name!r} is no term; there are: {known}.")
+            raise InputError(f"{source.split('?')[0]}: {name!r} is not a term; there are: {known}.")
     return terms, dialect
 
 

@@ -17,7 +17,7 @@ _FENCE = re.compile(r"(?ms)^[ \t]*(```+|~~~+)[^\n`]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\
 
 
 def without_reasoning(text: str) -> str:
-    """The text behind the last end of reasoning; empty where reasoning was never ended and nothing stands before it.
+    """The text after the last end of reasoning; empty where reasoning was never ended and nothing precedes it.
 
     Example:
         >>> without_reasoning("<think>Money? No, sport.</think> sport"), without_reasoning("<think>It could be")

@@ -18,9 +18,9 @@ TOKENS_PER_CHARACTER = 0.5
 """A careful guess, for what a request may cost before it is sent (English takes half of it, Chinese more)."""
 SCHEMA_TOKENS = 24
 """What JSON around a label takes, generously."""
-_MOST_TOKENS = 10_000_000
-"""Most tokens of a text that an endpoint is believed; no model encodes or generates as many at once."""
-_MOST_PER_TOKEN = 16
+_MAX_TOKENS = 10_000_000
+"""Maximum number of tokens of a text that an endpoint is believed; no model encodes or generates as many at once."""
+_MAX_PER_TOKEN = 16
 """Characters of an answer for each token it may have, on average; what a server sends beyond is cut. Text metrics, and
 the search for labels, would take long over megabytes."""
 
@@ -91,7 +91,7 @@ class ChatRequest:
 
     @property
     def characters(self) -> int:
-        """Of text that is sent and paid for."""
+        """Characters of the text that is sent and paid for."""
         return sum(len(message["content"]) for message in self.messages)
 
     def read(self, raw: bytes, *, n_sent: int, seconds: float, key: str) -> Completion | ServerError:
@@ -99,7 +99,7 @@ class ChatRequest:
         return read_answer(raw, request=self, n_sent=n_sent, seconds=seconds, key=key)
 
     def limit(self, dialect: Dialect) -> int:
-        """Most tokens of the answer, with those of the JSON around it."""
+        """Maximum number of tokens of the answer, with those of the JSON around it."""
         return self.max_tokens + (SCHEMA_TOKENS if self.schema is not None and dialect.structured else 0)
 
 
@@ -153,17 +153,17 @@ class Completion:
     seconds: float
     """Until the whole answer was there, of the try that succeeded."""
     limit: int = 0
-    """Most tokens that it was allowed."""
+    """Maximum number of tokens that it was allowed."""
     truncated: bool = False
     """Whether the limit on tokens cut it off."""
     refusal: str = ""
     """Why the server withheld the answer, in its words; empty: it did not."""
     probabilities: tuple[Mapping[str, float], ...] = ()
-    """Of a decision endpoint: for each question the probability of each option."""
+    """Probability of each option for each question, from a decision endpoint."""
 
 
 class NoCompletionError(Exception):
-    """An answer of status 200 is no chat completion; the message is how it begins."""
+    """An answer of status 200 is not a chat completion; the message is how it begins."""
 
     broken_off: bool = False
     """Whether it begins as one and ends in its middle."""
@@ -177,7 +177,7 @@ def read_answer(raw: bytes, *, request: ChatRequest, n_sent: int, seconds: float
         request: What was asked.
         n_sent: Bytes of the request, for a guess at its tokens where the server does not say.
         seconds: How long it took.
-        key: The key that was sent; removed wherever it stands.
+        key: The key that was sent; removed wherever it occurs.
 
     Raises:
         NoCompletionError: it is neither.
@@ -204,8 +204,8 @@ def read_answer(raw: bytes, *, request: ChatRequest, n_sent: int, seconds: float
         refusal = f"finish_reason {finish}"
     used = content.get("usage")
     used = used if isinstance(used, dict) else {}
-    most = _MOST_PER_TOKEN * (request.max_tokens + (SCHEMA_TOKENS if request.schema else 0))
-    answer = without_key(without_reasoning(whole(text)), key)[:most]
+    limit = _MAX_PER_TOKEN * (request.max_tokens + (SCHEMA_TOKENS if request.schema else 0))
+    answer = without_key(without_reasoning(whole(text)), key)[:limit]
     return Completion(
         answer if request.schema else _before(answer, request.stops),
         tokens_stated(used.get("prompt_tokens"), n_sent),
@@ -224,7 +224,7 @@ def _withheld(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _BEGINNINGS = (b"{", b"data:", b"event:", b"id:", b"retry:", b":")
-"""Of JSON and of server-sent events."""
+"""How JSON and server-sent events begin."""
 
 
 class _BrokenOffError(ValueError):
@@ -287,7 +287,7 @@ def _text(content: Any) -> str:
     if isinstance(content, dict):
         content = [content]
     if not isinstance(content, list):
-        raise TypeError("content is no text")
+        raise TypeError("content is not text")
     parts = [part if isinstance(part, str) else part.get("text") for part in content if _is_text(part)]
     return "".join(part for part in parts if isinstance(part, str))
 
@@ -304,7 +304,7 @@ def _before(text: str, stops: Sequence[str]) -> str:
 
 def tokens_stated(stated: Any, characters: int) -> int:
     """What the server says a text took; a careful guess where it says nothing, or nothing that can be."""
-    if type(stated) is int and 1 <= stated <= _MOST_TOKENS:
+    if type(stated) is int and 1 <= stated <= _MAX_TOKENS:
         return stated
     return 1 + int(TOKENS_PER_CHARACTER * characters)
 

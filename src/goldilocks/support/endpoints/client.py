@@ -22,7 +22,7 @@ from goldilocks.support.endpoints.chat import (
     Request,
     adapted,
 )
-from goldilocks.support.endpoints.http_post import MOST_BYTES, HttpAnswer, TransportError, post
+from goldilocks.support.endpoints.http_post import MAX_BYTES, HttpAnswer, TransportError, post
 from goldilocks.support.endpoints.responses import ResponsesRequest
 from goldilocks.support.endpoints.server_errors import ServerError, cleaned, read_error
 from goldilocks.support.endpoints.spending_log import SpendingLog
@@ -32,7 +32,7 @@ _TRANSIENT = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 5
 _TRIES = 5
 _LONGEST_WAIT = 60.0
 _DIALECT_CHANGES = 8
-"""Most changes of the dialect for one request: each part of it once, and those of other threads."""
+"""Maximum number of changes of the dialect for one request: each part of it once, and those of other threads."""
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Client:
 
         Args:
             messages: Role and content of each, in turn.
-            max_tokens: Most tokens of the answer.
+            max_tokens: Maximum number of tokens of the answer.
             stops: The answer ends before the first of these.
             sampling: Further keys of the request (temperature, top_p, top_k, seed), for endpoints that know them.
             schema: JSON schema of the answer; used where the server supports it.
@@ -91,7 +91,7 @@ class Client:
             RefusedItemError: the endpoint refuses this item, others may be answered.
             EndpointError: there is no usable answer, no key, or no money left under the cap.
         """
-        most = self._reserve(request)
+        max_cost = self._reserve(request)
         usage = Usage()
         try:
             completion = self._answer(request)
@@ -103,13 +103,13 @@ class Client:
             raise
         finally:
             with self._lock:
-                self._reserved -= most
+                self._reserved -= max_cost
                 if usage.items:
                     self.spending_log.add(str(self.endpoint), usage)
         return completion
 
     def note_unanswered(self, count: int) -> None:
-        """Log that so many items got no answer that could be used, for the share in the decision."""
+        """Log that this many items got no answer that could be used, for the share in the decision."""
         if count:
             with self._lock:
                 self.spending_log.add(str(self.endpoint), Usage(unanswered=count))
@@ -120,7 +120,7 @@ class Client:
         return self.spending_log.spent(str(self.endpoint))
 
     def afford(self, requests: int) -> None:
-        """See that so many further requests, at the average price so far, stay under the cap.
+        """Check that this many further requests, at the average price so far, stay under the cap.
 
         Raises:
             EndpointError: they would not; sending half of them would be money for nothing.
@@ -147,16 +147,16 @@ class Client:
     def _reserve(self, request: Request) -> float:
         """Set aside what the request may cost, so that several at once do not pass the cap together."""
         read = 8 + TOKENS_PER_CHARACTER * request.characters
-        most = self._price(read, request.limit(self.dialect))
+        max_cost = self._price(read, request.limit(self.dialect))
         cap = self.endpoint.cap
         with self._lock:
-            if cap is not None and most and (spent := self.spent) + self._reserved + most > cap:
+            if cap is not None and max_cost and (spent := self.spent) + self._reserved + max_cost > cap:
                 raise EndpointError(
-                    f"{self.endpoint}: has cost {spent:.4g}, and another question may cost {most:.4g}; the cap is "
+                    f"{self.endpoint}: has cost {spent:.4g}, and another question may cost {max_cost:.4g}; the cap is "
                     f"{cap:g}. Raise prices.api_cap in the task file, or leave the endpoint out."
                 )
-            self._reserved += most
-        return most
+            self._reserved += max_cost
+        return max_cost
 
     # ------------------------------------------------------------------------------------------------------- requests
 
@@ -240,10 +240,10 @@ class Client:
         headers = {"Content-Type": "application/json", "User-Agent": "goldilocks"}
         if key:
             headers["Authorization"] = f"Bearer {key}"
-        begun = time.perf_counter()
+        started = time.perf_counter()
         url, timeout = f"{self.endpoint.url}/{request.path}", self.endpoint.timeout
         answer = post(url, body, headers, timeout=timeout, proxies=not self.endpoint.local)
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - started
         retry_after = answer.headers.get("retry-after")
         if 300 <= answer.status < 400 and "location" in answer.headers:
             words = cleaned(f"it redirects to {answer.headers['location'].split('?')[0]}", key)
@@ -255,9 +255,9 @@ class Client:
     def _completion(
         self, answer: HttpAnswer, request: Request, n_sent: int, seconds: float, key: str
     ) -> Completion | ServerError:
-        if len(answer.body) > MOST_BYTES:
+        if len(answer.body) > MAX_BYTES:
             raise EndpointError(
-                f"{self.endpoint}: its answer is longer than {MOST_BYTES / 1e6:g} MB, which no completion is; "
+                f"{self.endpoint}: its answer is longer than {MAX_BYTES / 1e6:g} MB, which no completion is; "
                 "check the address, or leave the endpoint out."
             )
         try:

@@ -18,7 +18,7 @@ from goldilocks.support.endpoints.address import Dialect
 from goldilocks.support.endpoints.chat import Completion, NoCompletionError, tokens_stated
 from goldilocks.support.endpoints.server_errors import ServerError, cleaned, read_error
 
-MOST_OPTIONS = 255
+MAX_OPTIONS = 255
 """Options of a choice question."""
 _OFF_ONE = 0.05
 """How far a sum of probabilities may be off 1; rounded ones are."""
@@ -38,7 +38,7 @@ class Question:
 
     @property
     def characters(self) -> int:
-        """Of the question."""
+        """Characters of the question."""
         options = sum(len(option) + len(self.descriptions.get(option, "")) for option in self.options)
         return len(self.instructions) + options
 
@@ -85,7 +85,7 @@ class DecisionRequest:
 
     @property
     def characters(self) -> int:
-        """Of text that is sent and paid for."""
+        """Characters of the text that is sent and paid for."""
         asked = sum(
             len(question.instructions)
             + sum(len(name) + len(question.descriptions.get(name, "")) for name in question.options)
@@ -188,7 +188,7 @@ def first_round(
     """The questions about a text: one for each label, one for all, or one for each group of at most 255."""
     if several or len(labels) == 1:
         return [Question((label,), instructions, descriptions) for label in labels]
-    groups = math.ceil(len(labels) / MOST_OPTIONS)
+    groups = math.ceil(len(labels) / MAX_OPTIONS)
     size = math.ceil(len(labels) / groups)
     return [
         Question(tuple(labels[begins : begins + size]), instructions, descriptions)

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import httpx2
 
-MOST_BYTES = 16_000_000
-"""Of an answer. What is longer is no completion and would only fill the memory."""
+MAX_BYTES = 16_000_000
+"""Maximum size of an answer. A longer one is not a completion and would only fill the memory."""
 
 
 _PROXY_VARIABLES = (
@@ -47,7 +47,7 @@ class HttpAnswer:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
-    """At most ``MOST_BYTES`` and one byte more, which says that it was longer."""
+    """At most ``MAX_BYTES`` and one byte more, which says that it was longer."""
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout: float, proxies: bool) -> HttpAnswer:
@@ -58,13 +58,13 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout: float, p
     Args:
         url: Where to, ``http://`` or ``https://``.
         body: The content of the request.
-        headers: Of the request.
+        headers: Headers of the request.
         timeout: Seconds until the whole answer must be there, from the call on.
         proxies: Use the proxy that ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` name, as most HTTP clients do.
 
     Raises:
         TimeoutError: the answer was not whole in time.
-        TransportError: the host cannot be reached, or the answer breaks off or is no HTTP.
+        TransportError: the host cannot be reached, or the answer breaks off or is not an HTTP.
     """
     import httpx2
 
@@ -94,9 +94,9 @@ async def _post(
         async for chunk in answer.aiter_raw():
             chunks.append(chunk)
             size += len(chunk)
-            if size > MOST_BYTES:
+            if size > MAX_BYTES:
                 break
-        body = _decompressed(b"".join(chunks)[: MOST_BYTES + 1], answer.headers.get("content-encoding", ""))
+        body = _decompressed(b"".join(chunks)[: MAX_BYTES + 1], answer.headers.get("content-encoding", ""))
         return HttpAnswer(answer.status_code, dict(answer.headers), body)
 
 
@@ -106,10 +106,10 @@ def _decompressed(body: bytes, encoding: str) -> bytes:
         return body
     unpacking = zlib.decompressobj(wbits=47)  # gzip or zlib, by its header
     try:
-        unpacked = unpacking.decompress(body, MOST_BYTES + 1)
+        unpacked = unpacking.decompress(body, MAX_BYTES + 1)
     except zlib.error as error:
         raise TransportError(f"sent an answer whose compression is damaged ({error})") from error
-    if not unpacking.eof and len(unpacked) <= MOST_BYTES:
+    if not unpacking.eof and len(unpacked) <= MAX_BYTES:
         raise TransportError("sent an answer whose compression is damaged, or ends in the middle")
     return unpacked
 

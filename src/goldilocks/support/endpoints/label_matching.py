@@ -2,7 +2,7 @@
 
 Labels are matched as whole tokens, longest first, after NFKC and case folding, with ``-``, ``_`` and white space equal.
 A negated label ("not about money; it is about sport") is not named. Where an answer names several labels of which one
-was asked for, one that stands alone at a decisive place (behind "label:", on a line of its own, at the beginning)
+was asked for, one that is alone at a decisive place (after "label:", on a line of its own, at the beginning)
 counts; without such a place the answer names none. Nothing is guessed from spelling.
 """
 
@@ -45,7 +45,7 @@ _COMMON_WORDS = (
     "a all an and any are as at be both can either false for he i if in is it may me neither no none nor not of on one "
     "or other others she so that the them they this to true unknown us we will with yes you"
 )
-"""Labels that stand in running text without being meant: they count at decisive places only."""
+"""Labels that occur in running text without being meant: they count at decisive places only."""
 _NEGATION = re.compile(
     r"\b(?:not|no|never|neither|nor|without|non|cannot|rather than|instead of|nicht|kein\w*|weder|pas|ni|sin)\b"
     r"|\b(?:un|anti|dis|mis) $"
@@ -55,7 +55,7 @@ _NEGATION = re.compile(
 )
 """Negations before a label, in the languages that models answer in."""
 _NEITHER = re.compile(r"\b(?:neither|none of|weder|既不)[^.;:!?\n。；！？]*$")
-"""A negation of all that is listed behind it."""
+"""A negation of all that is listed after it."""
 _NEGATED_BEHIND = re.compile(
     r"[\"'*`”’」』]*\s*(?:"
     r"(?:is|are|was|were|does|do|did|would|can|could|should|will)\s*(?:not\b|n['’]t\b)"
@@ -66,7 +66,7 @@ _NEGATED_BEHIND = re.compile(
     r"|(?:değil|deyil|نیست|မဟုတ်|មិនមែន)"
     r")"
 )
-"""Negations behind a label: English, Chinese, Japanese, Korean, languages of India, Turkish, Persian, Burmese."""
+"""Negations after a label: English, Chinese, Japanese, Korean, languages of India, Turkish, Persian, Burmese."""
 _CLAUSE_END = re.compile(
     r"[.;:!?\n，。；：！？]|,|\b(?:but|however|rather|instead|sondern|aber|mais|sino|pero"
     r"|maar|utan|lecz|melainkan|tetapi|nhưng|mà là|mas sim|e sim|bensì|но)\b|(?<!\w)(?:بل|و?لكن|אלא)(?!\w)|而是|但|แต่"
@@ -97,9 +97,9 @@ class _Mention:
     start: int
     end: int
     alone: bool
-    """Signs, not words, stand on both sides of it."""
+    """There are signs, not words, on both sides of it."""
     cued: bool
-    """It stands behind "label:", "the answer is" or the like."""
+    """It follows "label:", "the answer is" or the like."""
 
 
 def read_label(text: str, labels: Sequence[str]) -> str | None:
@@ -222,7 +222,7 @@ def _casefolded(text: str) -> str:
 
 
 def _folded_with_places(text: str) -> tuple[str, list[int]]:
-    """The text case-folded, and where each of its characters (and its end) stands in the text."""
+    """The text case-folded, and where each of its characters (and its end) is in the text."""
     signs, places = [], []
     for place, sign in enumerate(text):
         folded = sign.casefold()
@@ -243,7 +243,7 @@ def _bare(text: str) -> str:
 
 
 def _apart(sign: str) -> bool:
-    """Whether the next sign beside a label, white space aside, is none of a word."""
+    """Whether the next sign next to a label, white space aside, is none of a word."""
     return not sign or sign in _APART
 
 
@@ -312,7 +312,7 @@ def _end(text: str) -> _Mention:
 
 
 def _counts_alone(mention: _Mention, text: str) -> bool:
-    """A letter that begins a line of an enumeration is no answer."""
+    """A letter that begins a line of an enumeration is not an answer."""
     short = len(mention.label) == 1 or mention.label.isdecimal()
     return not (short and "\n" in text.strip() and text[mention.end : mention.end + 1] in (")", "."))
 
@@ -337,7 +337,7 @@ def _counts_in_prose(mention: _Mention, text: str) -> bool:
 
 
 def _from_json(text: str, matcher: _Matcher) -> list[str] | None:
-    """The strings that an answer in JSON gives as its labels; ``None``: it is no JSON, or gives none."""
+    """The strings that an answer in JSON gives as its labels; ``None``: it is not JSON, or gives none."""
     begins = min((place for sign in "{[" if (place := text.find(sign)) >= 0), default=-1)
     if begins < 0 or (text[:begins].strip(_APART) and len(text[:begins]) > 200):
         return None

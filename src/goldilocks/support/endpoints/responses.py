@@ -15,7 +15,7 @@ from goldilocks.support.endpoints.chat import ChatRequest, Completion, NoComplet
 from goldilocks.support.endpoints.server_errors import ServerError, cleaned, read_error
 
 _SAMPLING = ("temperature", "top_p")
-_LEAST_TOKENS = 16
+_MIN_TOKENS = 16
 """The API accepts no lower limit."""
 
 
@@ -34,7 +34,7 @@ class ResponsesRequest(ChatRequest):
         body: dict[str, Any] = {
             "model": model,
             "input": chat["messages"],
-            "max_output_tokens": max(self.limit(dialect), _LEAST_TOKENS),
+            "max_output_tokens": max(self.limit(dialect), _MIN_TOKENS),
             "store": False,
         }
         body |= {name: chat[name] for name in _SAMPLING if name in chat}

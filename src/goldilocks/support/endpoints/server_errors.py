@@ -15,8 +15,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-MOST_CHARACTERS = 200
-"""Of a server's words in a message."""
+MAX_CHARACTERS = 200
+"""Maximum length of a server's own words in a message."""
 REMOVED = "[removed]"
 
 _ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x1b\x9b]\[?[0-?]*[ -/]*[@-~]?")
@@ -65,7 +65,7 @@ class ServerError:
     """An error that a server sent, with whatever status."""
 
     status: int
-    """Of HTTP, or the one that an error within status 200 names."""
+    """HTTP status, or the one that an error within status 200 names."""
     words: str
     """The message, cleaned, one line; empty where there is none."""
     kind: str = ""
@@ -104,7 +104,7 @@ def read_error(raw: bytes, status: int, key: str) -> ServerError:
 
     Args:
         raw: The body.
-        status: Of HTTP.
+        status: HTTP status.
         key: The key that was sent; removed from what the server says.
     """
     try:
@@ -169,14 +169,14 @@ def _status_in(node: Mapping[str, Any]) -> int | None:
 
 
 def _status_of(words: str) -> int:
-    """The status that an error without one stands for: transient ones 503, all others 400."""
+    """The status that an error without one corresponds to: transient ones 503, all others 400."""
     for pattern, status in _STATUS_OF_TYPE:
         if pattern.search(words):
             return status
     return 503 if _BUSY.search(words) else 400
 
 
-def cleaned(text: str, key: str, most: int = MOST_CHARACTERS) -> str:
+def cleaned(text: str, key: str, limit: int = MAX_CHARACTERS) -> str:
     r"""One short line without the key, other credentials, and control characters (of terminals, of text direction).
 
     Example:
@@ -188,11 +188,11 @@ def cleaned(text: str, key: str, most: int = MOST_CHARACTERS) -> str:
     kept = "".join(sign for sign in text if sign.isprintable() or sign.isspace())
     kept = _without_parts(without_key(_CREDENTIALS.sub(REMOVED, without_key(kept, key)), key), key)
     line = " ".join(kept.split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def without_key(text: str, key: str) -> str:
-    """The text with the key replaced wherever it stands."""
+    """The text with the key replaced wherever it occurs."""
     return text.replace(key, REMOVED) if key else text
 
 

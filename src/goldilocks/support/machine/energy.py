@@ -65,8 +65,8 @@ def _processor(powercap: Path) -> list[Counter]:
             name = (zone / "name").read_text().strip()
             if not (name.startswith("package") or name == "dram"):
                 continue
-            most = _joules(zone / "max_energy_range_uj")
-            counter = Counter(partial(_joules, zone / "energy_uj"), most)
+            range_joules = _joules(zone / "max_energy_range_uj")
+            counter = Counter(partial(_joules, zone / "energy_uj"), range_joules)
             counter.joules()
         except (OSError, ValueError):  # not ours to read
             continue

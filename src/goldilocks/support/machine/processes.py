@@ -17,7 +17,7 @@ LAUNCHED = "GOLDILOCKS_LAUNCHED"
 """Environment variable of processes that ``run_processes`` started: it reports the loss of one of them."""
 _POLL = 0.1
 _GRACE = 5.0
-"""Seconds that processes get to end by themselves, after one of them has."""
+"""Seconds that processes get to end on their own, after one of them has."""
 _REPORTED = (2, 3, 4, 130)
 """Exit codes of a process that has said why."""
 
@@ -92,9 +92,9 @@ def _outcome(processes: Sequence[subprocess.Popen[bytes]]) -> int:
     if code in _REPORTED and first_code in _REPORTED:
         return int(first_code)
     assert code is not None
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    ending = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     raise ProcessError(
-        f"process {first_failed} of {len(processes)} {how}, so the others were ended; run the same command with "
+        f"process {first_failed} of {len(processes)} {ending}, so the others were ended; run the same command with "
         "--resume to continue from the last checkpoint."
     )
 

@@ -47,7 +47,7 @@ _MNT_DETACH = 2
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _PR_SET_CHILD_SUBREAPER = 1, 38, 36
 _POLL_SECONDS = 0.003
 _GRACE_SECONDS = 0.1
-"""A program that is no longer asked ends by itself."""
+"""A program that is no longer asked ends on its own."""
 _UNSAFE = ("nobody", "same user")
 
 
@@ -75,11 +75,11 @@ def main(settings: Settings, numbers: dict[str, int]) -> None:
     finally:
         if group is not None:
             memory.remove_group(group)
-    _tell(numbers["verdict"], ended)
+    _report(numbers["verdict"], ended)
 
 
-def _tell(verdict: int, what: dict[str, Any]) -> None:
-    os.write(verdict, json.dumps(what).encode() + b"\n")
+def _report(verdict: int, outcome: dict[str, Any]) -> None:
+    os.write(verdict, json.dumps(outcome).encode() + b"\n")
 
 
 def _side(settings: Settings, name: str, numbers: dict[str, int], group: str | None) -> None:
@@ -101,7 +101,7 @@ def _side(settings: Settings, name: str, numbers: dict[str, int], group: str | N
         first = _forked(lambda: _first_process(lambda: _become(settings, side)))
         os._exit(_code(os.waitpid(first, 0)[1]))
     except OSError as error:
-        _tell(numbers["verdict"], {"broken": f"{error.strerror} ({error.filename or name})"})
+        _report(numbers["verdict"], {"broken": f"{error.strerror} ({error.filename or name})"})
         os._exit(121)
 
 
@@ -125,11 +125,11 @@ def _become(settings: Settings, side: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):
             _unshare(_NEW_USER)  # processes are then counted for this run alone; its rights end with execve
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    for kind, most in settings["limits"].items():
+    for kind, limit in settings["limits"].items():
         number = getattr(resource, kind)
         hard = resource.getrlimit(number)[1]
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(number, (most, most))
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(number, (limit, limit))
     if protection != "bubblewrap":
         with contextlib.suppress(OSError):  # a kernel without filters
             seccomp.load()
@@ -216,7 +216,7 @@ def _waited(judge: int, program: int, settings: Settings, group: str | None) -> 
 
 
 def _end_orphans() -> None:
-    """End what the program left behind; with namespaces the kernel does."""
+    """End what the program left running; with namespaces the kernel does."""
     for _ in range(1000):  # each round ends one generation of processes that were handed to this one
         children = memory.children_by_parent(os.getpid())
         if not children:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from goldilocks.support.sandbox.harness import MARK, judged, parsed, with_tests
 from goldilocks.support.sandbox.sandbox import judge
 
-_MOST_TESTS = 12
+_MAX_TESTS = 12
 
 
 def failing_test(harness: str, answer: str, solution: str = "") -> tuple[str, str] | None:
-    """The first assert that fails, and the reason; ``None`` where each passes by itself or there are none.
+    """The first assert that fails, and the reason; ``None`` where each passes on its own or there are none.
 
     Args:
         harness: As ``harness.with_tests`` made it.
@@ -20,7 +20,7 @@ def failing_test(harness: str, answer: str, solution: str = "") -> tuple[str, st
         solution: A right answer.
     """
     before, _mark, tests = harness.partition(f"\n{MARK}\n")
-    single = list(_single_tests(tests))[:_MOST_TESTS]
+    single = list(_single_tests(tests))[:_MAX_TESTS]
     programs = [judged(with_tests(before, test), answer, solution) for _statement, test in single]
     for (statement, _test), outcome in zip(single, judge(programs), strict=True):
         if not outcome.passed:

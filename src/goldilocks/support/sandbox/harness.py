@@ -1,7 +1,7 @@
 """Right answers that are programs with tests, in the one text that a right answer may hold, and a program from them.
 
-``with_tests`` puts what stands before the answer and what checks it into one text, a harness; ``judged`` takes it apart
-again for an answer. A harness goes beside the solution as if it were a second reference: no answer is ever equal to it.
+``with_tests`` puts what precedes the answer and what checks it into one text, a harness; ``judged`` takes it apart
+again for an answer. A harness joins the solution as if it were a second reference: no answer is ever equal to it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 MARK = "# --- the answer stands here ---"
 _FENCED = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
 _OWN_START = re.compile(r"\s*\n|[ \t]|(?:async |def |class |import |from |@|#)")
-_MOST_LINES = 200
+_MAX_LINES = 200
 
 
 def with_tests(before: str, tests: str) -> str:
@@ -31,7 +31,7 @@ def is_harness(text: str) -> bool:
 
 
 def begins(item: str, harness: str) -> bool:
-    """Whether the answer is put right behind ``item``: the item begins the program, and the answer is its rest."""
+    """Whether the answer is put right after ``item``: the item begins the program, and the answer is its rest."""
     before, mark, _ = harness.partition(f"\n{MARK}\n")
     return bool(mark) and bool(item.strip()) and before.endswith(item)
 
@@ -41,10 +41,10 @@ class Judged:
     """A program, and the tests that judge it from another process."""
 
     program: str
-    """What stands before the answer, and the answer."""
+    """What precedes the answer, and the answer."""
     tests: str = ""
     context: str = ""
-    """What stands before the answer and is whole without it: run for the tests too, so that no answer replaces it."""
+    """What precedes the answer and is complete without it: run for the tests too, so that no answer replaces it."""
     subjects: tuple[str, ...] | None = None
     """Names that the program may answer for; ``None``: all that are not Python's own."""
 
@@ -79,8 +79,8 @@ def judged(harness: str, answer: str, solution: str = "") -> Judged:
 def _trusted(before: str, solution: str) -> tuple[str, tuple[str, ...] | None]:
     """What the tests may have of their own, and the names they ask the program for.
 
-    A statement of ``before`` is whole if it is the same without the solution behind it and the solution does not define
-    its names anew. The solution's imports are repeated for the tests; its other names are the program's.
+    A statement of ``before`` is whole if it is the same without the solution after it and the solution does not define
+    its names again. The solution's imports are repeated for the tests; its other names are the program's.
     """
     start = parsed(longest_parsed("", before))
     whole = next(
@@ -129,12 +129,12 @@ def _bound(statement: ast.stmt) -> list[str]:
 
 
 def longest_parsed(before: str, code: str) -> str:
-    """The most first lines of ``code`` that make a program behind ``before``; empty where not even one line does.
+    """The most first lines of ``code`` that make a program after ``before``; empty where not even one line does.
 
     Source:
         As the sanitizer of EvalPlus (Liu et al. 2023) does.
     """
-    lines = code.splitlines()[:_MOST_LINES]
+    lines = code.splitlines()[:_MAX_LINES]
     for end in range(len(lines), 0, -1):
         kept = "\n".join(lines[:end])
         if kept.strip() and _compiles(f"{before}\n{kept}\n"):

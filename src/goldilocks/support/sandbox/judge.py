@@ -56,7 +56,7 @@ class Connection(Codec):
         """Wait until the program has run; its error is raised here.
 
         Raises:
-            Ended: it ended by itself.
+            Ended: it ended on its own.
         """
         self._value(self._received(), [])
 
@@ -72,7 +72,7 @@ class Connection(Codec):
         """Ask, serve the functions that were handed over, and return the answer.
 
         Raises:
-            Ended: the program has ended, or sent what is no answer.
+            Ended: the program has ended, or sent what is not an answer.
         """
         try:
             self.channel.send(message)

@@ -97,7 +97,7 @@ def _own_bytes(number: int) -> int:
 
 
 def _children(number: int) -> list[int]:
-    """Of all threads of a process; where the kernel lists none, found by looking at every process."""
+    """Child processes of all threads of a process; where the kernel does not list them, found among all processes."""
     processes: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{number}/task"):  # noqa: PTH208

@@ -33,9 +33,9 @@ _OPERATIONS: dict[str, Any] = {
 class _Printed(io.StringIO):
     """Standard output: sent along with each answer."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, limit: int) -> None:
         super().__init__()
-        self.left = most
+        self.left = limit
 
     def write(self, text: str) -> int:
         self.left -= len(text)

@@ -98,13 +98,13 @@ class SandboxLimits:
     wall_seconds: float = 20.0
     """Longer than ``cpu_seconds``: a busy machine is not the program's fault."""
     cpu_seconds: int = 8
-    """Of each process."""
+    """CPU seconds of each process."""
     memory_bytes: int = 1 << 30
     """Address space of each process, and what all of them hold together."""
     file_bytes: int = 16 << 20
-    """Of each file, what it prints included."""
+    """Size limit of each file, including what is printed."""
     folder_bytes: int = 64 << 20
-    """Of all its files together (with namespaces; else only each file is limited)."""
+    """Size limit of all files together (with namespaces; otherwise only each file is limited)."""
     processes: int = 32
     """And threads."""
     output_bytes: int = 10_000

@@ -72,7 +72,7 @@ def _with_filter(use: object) -> bool:
             _refuse(library, context, name)
         _refuse(library, context, "socket", _Comparison(0, _NOT_EQUAL, _AF_UNIX, 0))
         _refuse(library, context, "clone", _Comparison(0, _MASKED_EQUAL, _CLONE_NEWUSER, _CLONE_NEWUSER))
-        # Its flags lie in memory, which a filter cannot read: C libraries fall back to clone.
+        # Its flags are in memory, which a filter cannot read: C libraries fall back to clone.
         _refuse(library, context, "clone3", number=errno.ENOSYS)
         result = use(library, context)  # type: ignore[operator]
         if result < 0:

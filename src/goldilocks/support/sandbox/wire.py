@@ -19,11 +19,11 @@ if TYPE_CHECKING:  # importing typing takes longer than most programs run
     from collections.abc import Callable
     from typing import Any
 
-MOST_BYTES = 64 << 20
+MAX_BYTES = 64 << 20
 """Largest message that is read."""
 _LARGE_BITS = 4_000
 """Integers beyond this go as hexadecimal text: Python refuses to parse longer decimal ones."""
-_MOST_ITERATED = 100_000
+_MAX_ITERATED = 100_000
 _CONTAINERS: dict[type, str] = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset"}
 _MAKERS: dict[str, Callable[[Any], Any]] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 _TEXTUAL: dict[str, Callable[[Any], str]] = {  # class -> how it is written as text
@@ -37,7 +37,7 @@ _BASES: tuple[Any, ...] = (bool, int, float, complex, str, bytes, tuple, list, d
 
 
 class WireError(Exception):
-    """The other side sent what is no message, or has ended."""
+    """The other side sent what is not a message, or has ended."""
 
 
 class Channel:
@@ -68,14 +68,14 @@ class Channel:
             WireError: the other side has ended, or it is none.
         """
         size = int.from_bytes(self._exactly(8))
-        if size > MOST_BYTES:
+        if size > MAX_BYTES:
             raise WireError(f"a message of {size:,} bytes")
         try:
             message = json.loads(self._exactly(size))
         except (ValueError, RecursionError) as error:
-            raise WireError("what came is no message") from error
+            raise WireError("what came is not a message") from error
         if not isinstance(message, dict):
-            raise WireError("what came is no message")
+            raise WireError("what came is not a message")
         return message
 
     def _exactly(self, size: int) -> bytes:
@@ -96,7 +96,7 @@ class Codec:
 
     def export(self, value: Any) -> list[Any]:
         """How a value that is not plain is sent: a list that begins with a tag of this side's own."""
-        raise TypeError(f"{type(value).__name__} is no plain value")
+        raise TypeError(f"{type(value).__name__} is not a plain value")
 
     def resolve(self, tag: str, content: list[Any]) -> Any:
         """The value that the other side's ``export`` sent.
@@ -210,8 +210,8 @@ def iterated(value: Any) -> list[Any]:
     kept = []
     for element in value:
         kept.append(element)
-        if len(kept) > _MOST_ITERATED:
-            raise TypeError(f"an iterator of more than {_MOST_ITERATED:,} values")
+        if len(kept) > _MAX_ITERATED:
+            raise TypeError(f"an iterator of more than {_MAX_ITERATED:,} values")
     return kept
 
 

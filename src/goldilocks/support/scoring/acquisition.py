@@ -85,7 +85,7 @@ def badge(probabilities: Floats, vectors: Floats, count: int, *, several: bool =
         vectors: Inputs of a linear head, ``(n_items, width)``.
         count: Items wanted.
         several: Labels are independent.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Source:
         Ash et al. 2020, "Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds". A gradient is the
@@ -214,7 +214,7 @@ def value_of_labels(risks: Floats, vectors: Floats, count: int) -> tuple[Ints, F
         _, item = heapq.heappop(heap)
         similar = reach(item)
         value = float(similar @ left)
-        if heap and value < -heap[0][0] - 1e-12:  # its value has fallen: it is looked at again behind the others
+        if heap and value < -heap[0][0] - 1e-12:  # its value has fallen: it is looked at again after the others
             heapq.heappush(heap, (-value, item))
             continue
         chosen.append(item)

@@ -1,6 +1,6 @@
 """The best set of many candidates, and correction of the winner's estimate for selection.
 
-All of it works on a table of resampled errors, ``noise[draw, candidate]``: how far an estimate lies from its true value
+All of it works on a table of resampled errors, ``noise[draw, candidate]``: how far an estimate is from its true value
 when the items are drawn again. A draw resamples the same items for every candidate, so the errors are paired.
 
 *Best set.* A candidate is excluded when it is behind the lowest estimate by more than ``critical`` standard errors of
@@ -12,7 +12,7 @@ Rivals that are far behind cannot be the lowest and are left out of the maximum 
 
 *Selection.* The lowest of many estimates is too low on average. ``selection_error`` repeats the selection on
 resampled data whose true values are the estimates with their noise taken out (empirical Bayes), and reports how far
-below its own true value the selected one lies.
+below its own true value the selected one is.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LEVEL = 0.035
 """Level at which a candidate is excluded. With 200 equal candidates and some hundred items the bootstrap of the maximum
 excludes the true best slightly more often than its level; 3.5 % keeps that below 5 %
 (``benchmarks/decision_coverage.py``)."""
-MOST_CENTRES = 24
+MAX_CENTRES = 24
 """Candidates whose own critical value is computed; the others take the largest of these."""
 
 
@@ -45,7 +45,7 @@ class BestSet:
     statistic: npt.NDArray[np.float64]
     """Standard errors by which each is behind the lowest value, ``(n_candidates,)``; 0 for the lowest."""
     p_values: npt.NDArray[np.float64]
-    """Of being as good as the best, adjusted for the number of candidates, ``(n_candidates,)``."""
+    """p-values of being as good as the best, adjusted for the number of candidates, ``(n_candidates,)``."""
     critical: float
     """Largest critical value that was used, in standard errors."""
 
@@ -72,12 +72,12 @@ def best_set(values: Floats, noise: Floats, *, step: float = 0.0, level: float =
     statistic = np.divide(behind, errors, out=np.where(behind > 0, np.inf, 0.0), where=errors > 0)
     rivals = statistic <= max(np.sqrt(np.log(max(len(noise), 3))), 2.0)
     # No critical value is below the one of a single comparison, and none above Bonferroni's by much.
-    least = NormalDist().inv_cdf(1 - level)
-    open_ = np.flatnonzero((statistic > least) & np.isfinite(statistic))
+    minimum = NormalDist().inv_cdf(1 - level)
+    open_ = np.flatnonzero((statistic > minimum) & np.isfinite(statistic))
     open_ = open_[np.argsort(statistic[open_], kind="stable")]
-    centres = [lowest, *open_[np.unique(np.linspace(0, len(open_) - 1, min(len(open_), MOST_CENTRES)).astype(int))]]
+    centres = [lowest, *open_[np.unique(np.linspace(0, len(open_) - 1, min(len(open_), MAX_CENTRES)).astype(int))]]
     maxima = {int(centre): _largest_lead(noise, int(centre), rivals) for centre in dict.fromkeys(centres)}
-    quantiles = {centre: max(float(np.quantile(value, 1 - level)), least) for centre, value in maxima.items()}
+    quantiles = {centre: max(float(np.quantile(value, 1 - level)), minimum) for centre, value in maxima.items()}
     pooled = max(maxima, key=quantiles.__getitem__)
     critical = np.full(len(values), quantiles[pooled])
     p_values = np.ones(len(values))
@@ -110,18 +110,18 @@ def _largest_lead(noise: Floats, centre: int, rivals: npt.NDArray[np.bool_]) -> 
 
 
 def selection_error(noise: Floats, shrinkage: Shrinkage, costs: Floats, *, n_items: int = 0, seed: int = 0) -> float:
-    """By how many of its standard errors the true value of the selected candidate may lie above its estimate (97.5 %).
+    """By how many of its standard errors the true value of the selected candidate may be above its estimate (97.5 %).
 
     The selection is repeated on resampled data whose true values are ``shrinkage.truth``. Without one (a single
     candidate, or one that is far ahead) the answer is that of the normal distribution, the least that is returned.
 
     Args:
         noise: Resampled errors of the estimates, ``(n_draws, n_candidates)``.
-        shrinkage: Of the estimates.
+        shrinkage: Shrinkage of the estimates.
         costs: Added to an estimate when the lowest is selected, in its unit, ``(n_candidates,)``.
-        n_items: Where the values are shares of so many items: errors then follow from the true shares, as in Wilson's
+        n_items: Where the values are shares of this many items: errors then follow from the true shares, as in Wilson's
             interval, and not from the observed ones. 0: they are not shares.
-        seed: Of the errors of a share of 0, which has none to resample.
+        seed: Seed of the errors of a share of 0, which has none to resample.
     """
     from scipy.special import ndtr, stdtrit
 

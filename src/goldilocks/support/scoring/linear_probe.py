@@ -16,10 +16,10 @@ Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.integer[Any]]
 
 ROWS = 2_000
-"""Most rows a probe is fitted and tried on; more would sharpen nothing that a ranking needs."""
+"""Maximum number of rows a probe is fitted and tried on; more would sharpen nothing that a ranking needs."""
 HELD_OUT = 0.25
 PENALTY = 0.5
-"""Ridge penalty on standardised features, beside the mean loss per text, divided by the number of labels: of 0.3, 0.1,
+"""Ridge penalty on standardised features, on the mean loss per text, divided by the number of labels: of 0.3, 0.1,
 
 0.03 and 0.01 the held-out log-loss was lowest at 0.3 for 2 labels (mr), 0.1 for 4 (ag_news), 0.01 for 27 and 77
 (bitext, banking77); 1,500 rows of MiniLM's and wordllama's features.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-_MOST_CELLS = 1_000_000_000
+_MAX_CELLS = 1_000_000_000
 """Draws times candidates times items at most; beyond it there are fewer draws."""
 _FEWEST = 999
 
@@ -21,7 +21,7 @@ def selected_p(gains: npt.NDArray[np.floating], selected: int, *, draws: int = 1
         gains: Loss of the baseline less that of each candidate, ``(n_items, n_candidates)``.
         selected: Position of the selected candidate.
         draws: Permutations; one is added for the observed one, so that the p-value is never 0.
-        seed: Of the permutations.
+        seed: Seed of the permutations.
 
     Source:
         Fisher 1935, section 21 (sign changes); Westfall & Young 1993 (the maximum over hypotheses).
@@ -39,7 +39,7 @@ def selected_p(gains: npt.NDArray[np.floating], selected: int, *, draws: int = 1
     if observed <= 0:
         return 1.0
     n_items = len(scaled)
-    draws = min(draws, max(_MOST_CELLS // max(table.size, 1), _FEWEST))
+    draws = min(draws, max(_MAX_CELLS // max(table.size, 1), _FEWEST))
     rng = np.random.default_rng(seed)
     as_good = 0
     for start in range(0, draws, 500):

@@ -17,9 +17,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.floating[Any]]
 
 _GRID = 41
-_LEAST_SPREAD = 0.15
+_MIN_SPREAD = 0.15
 """Quantile of the spread of true values under which a selection is repeated."""
-_MOST_MOVED = 0.5
+_MAX_MOVED = 0.5
 """Standard errors by which a posterior mean may differ from its estimate."""
 _ITERATIONS = 2
 """The first takes the noise at the mean of all estimates, the second at the posterior means that follow from it."""
@@ -60,16 +60,16 @@ def shrink(values: Floats, noise: Floats, *, n_items: int = 0, seed: int = 0) ->
     """Posterior means under a normal distribution of true values, whose spread is integrated over.
 
     Only what the estimates do not share is noise for a comparison: errors of all candidates on the same hard items
-    cancel. The spread has a half-Cauchy prior three noise widths wide. One candidate that stands out makes the normal
+    cancel. The spread has a half-Cauchy prior three noise widths wide. One outlying candidate makes the normal
     distribution wrong, so no mean is moved by more than half a standard error, and the means of fewer than three
     candidates, which say nothing of a spread, are not moved at all.
 
     Args:
         values: Estimates, ``(n_candidates,)``.
         noise: Resampled errors, ``(n_draws, n_candidates)``.
-        n_items: Where the values are losses between 0 and 1 on so many items: their noise then follows from the true
+        n_items: Where the values are losses between 0 and 1 on this many items: their noise then follows from the true
             values. 0: it is what the resampled errors say.
-        seed: Of what cannot be resampled: half an item, and the noise of a loss of 0.
+        seed: Seed of what cannot be resampled: half an item, and the noise of a loss of 0.
 
     Source:
         Efron & Morris 1971 (limited translation) and 1973; the restricted likelihood and the prior of Gelman 2006.
@@ -88,10 +88,10 @@ def shrink(values: Floats, noise: Floats, *, n_items: int = 0, seed: int = 0) ->
     else:
         variance = np.maximum(observed, (0.1 * float(np.median(observed)) ** 0.5) ** 2)
         fit = _fit(estimates, variance)
-    most = _MOST_MOVED * np.sqrt(variance if n_items else observed) if k > 2 else np.zeros(k)
-    low = min(int(np.searchsorted(np.cumsum(fit.weights), _LEAST_SPREAD)), len(fit.weights) - 1)
+    limit = _MAX_MOVED * np.sqrt(variance if n_items else observed) if k > 2 else np.zeros(k)
+    low = min(int(np.searchsorted(np.cumsum(fit.weights), _MIN_SPREAD)), len(fit.weights) - 1)
     return Shrinkage(
-        mean=np.clip(fit.mean, estimates - most, estimates + most),
+        mean=np.clip(fit.mean, estimates - limit, estimates + limit),
         truth=fit.centres[low] + fit.kept[low] * (estimates - fit.centres[low]),
         estimates=estimates,
         noise=noise,
@@ -132,7 +132,7 @@ def _fit(estimates: npt.NDArray[np.float64], variance: npt.NDArray[np.float64]) 
 
 
 def _binomial(losses: npt.NDArray[np.float64], n_items: int) -> npt.NDArray[np.float64]:
-    """Variance of shares of so many items; no share is taken to be nearer to 0 or 1 than half an item."""
+    """Variance of shares of this many items; no share is taken to be nearer to 0 or 1 than half an item."""
     inside = np.clip(losses, 0.5 / n_items, 1 - 0.5 / n_items)
     return np.asarray(inside * (1 - inside) / n_items)
 

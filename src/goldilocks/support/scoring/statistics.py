@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.floating[Any]]
 Counts = npt.NDArray[np.int64]
 
-MOST_COUNTS = 200_000_000
+MAX_COUNTS = 200_000_000
 """Cells of a table of bootstrap weights at most (one byte each); above it there are fewer draws."""
 FEWEST_DRAWS = 200
 
@@ -41,7 +41,7 @@ def bootstrap_weights(n: int, draws: int, seed: int) -> npt.NDArray[np.uint8]:
     """
     if n < 1 or draws < 1:
         raise InputError(f"bootstrap over {n} items with {draws} draws; both must be at least 1.")
-    draws = min(draws, max(FEWEST_DRAWS, MOST_COUNTS // n))
+    draws = min(draws, max(FEWEST_DRAWS, MAX_COUNTS // n))
     rng = np.random.default_rng(seed)
     weights = np.empty((draws, n), dtype=np.uint8)
     for row in weights:
@@ -50,13 +50,13 @@ def bootstrap_weights(n: int, draws: int, seed: int) -> npt.NDArray[np.uint8]:
     return weights
 
 
-def jackknife_weights(n: int, seed: int, *, most: int = 500) -> npt.NDArray[np.uint8]:
+def jackknife_weights(n: int, seed: int, *, limit: int = 500) -> npt.NDArray[np.uint8]:
     """All items but a few: each row leaves out one item, or above ``most`` items one of ``most`` random groups.
 
     Args:
         n: Items, at least 2.
-        seed: Of the groups.
-        most: Rows at most; they cost as much as draws of the bootstrap.
+        seed: Seed of the groups.
+        limit: Maximum number of rows; each costs as much as one bootstrap draw.
 
     Returns:
         0 where an item is left out, else 1; shape ``(min(n, most), n)``.
@@ -66,7 +66,7 @@ def jackknife_weights(n: int, seed: int, *, most: int = 500) -> npt.NDArray[np.u
     """
     if n < 2:
         raise InputError(f"jackknife over {n} items; leaving one out takes at least 2.")
-    groups = min(n, most, max(FEWEST_DRAWS, MOST_COUNTS // n))
+    groups = min(n, limit, max(FEWEST_DRAWS, MAX_COUNTS // n))
     weights = np.ones((groups, n), dtype=np.uint8)
     weights[np.random.default_rng(seed).permutation(n) % groups, np.arange(n)] = 0
     return weights
@@ -114,7 +114,7 @@ def class_counts(gold: Sequence[Any], predicted: Sequence[Any]) -> sp.csr_array:
     return sp.hstack([real * claimed, claimed, real], format="csr", dtype=np.float32)
 
 
-_MOST_DENSE = 100_000
+_MAX_DENSE = 100_000
 """Cells up to which a table of counts is made densely, which is several times as fast."""
 
 
@@ -123,7 +123,7 @@ def small_class_counts(gold: Sequence[Any], predicted: Sequence[Any]) -> Floats 
     if len(gold) != len(predicted) or not {*map(type, gold), *map(type, predicted)} <= {str}:
         return class_counts(gold, predicted)
     n, (real, claimed, width) = len(gold), _numbered(gold, predicted)
-    if 3 * n * width > _MOST_DENSE:
+    if 3 * n * width > _MAX_DENSE:
         return class_counts(gold, predicted)
     rows, table = np.arange(n), np.zeros((n, 3 * width), dtype=np.float32)
     table[rows, real] = real == claimed
@@ -256,7 +256,7 @@ def wilson(hits: float, n: int, confidence: float = 0.95) -> tuple[float, float]
 
 
 def wilson_end(share: float, n: int, z: float) -> float:
-    """One end of Wilson's interval: the share that lies ``z`` of its own standard errors above the observed one.
+    """One end of Wilson's interval: the share that is ``z`` of its own standard errors above the observed one.
 
     ``z`` below 0 gives the lower end.
     """

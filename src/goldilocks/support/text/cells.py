@@ -8,7 +8,7 @@ import re
 from math import isfinite
 from typing import Any
 
-MOST = 1e12
+MAX_NUMBER = 1e12
 """Largest number, below 0 or above: squares and sums of it are still numbers."""
 # Signs that are drawn as nothing: joiners and marks of direction, soft hyphens, blanks of Braille and Hangul.
 _UNSEEN = re.compile(
@@ -16,7 +16,7 @@ _UNSEEN = re.compile(
 )
 
 
-_MOST_LITERAL = 1_000_000
+_MAX_LITERAL = 1_000_000
 """Characters of a cell from which it is no longer tried as a literal of Python."""
 _LISTED = re.compile(r"\s*(?:array\()?[\[({]")
 _PIECES = re.compile(
@@ -111,8 +111,8 @@ def number_problem(role: str, cell: Any) -> str | None:
         return f"{role} is {shortened(cell)!r}, not a number"
     if not isfinite(number):
         return f"{role} is {cell}, not a finite number"
-    if abs(number) > MOST:
-        return f"{role} is {number:g}; numbers are read up to {MOST:g}, so write it on another scale"
+    if abs(number) > MAX_NUMBER:
+        return f"{role} is {number:g}; numbers are read up to {MAX_NUMBER:g}, so write it on another scale"
     return None
 
 
@@ -157,7 +157,7 @@ def _with_commas(cell: str) -> str:
         ValueError: it is too long, or has a quote that is not closed.
     """
     pieces = list(_PIECES.finditer(cell))
-    if len(cell) > _MOST_LITERAL or sum(len(piece[0]) for piece in pieces) != len(cell):
+    if len(cell) > _MAX_LITERAL or sum(len(piece[0]) for piece in pieces) != len(cell):
         raise ValueError("no literal")
     made: list[str] = []
     behind_value = False
@@ -188,7 +188,7 @@ def _as_lists(value: Any) -> Any:
     return value
 
 
-def shortened(cell: Any, most: int = 40) -> str:
+def shortened(cell: Any, limit: int = 40) -> str:
     """A cell as an error message shows it: its first characters."""
     text = str(cell)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= limit else text[: limit - 1] + "…"

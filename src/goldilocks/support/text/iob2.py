@@ -221,7 +221,7 @@ def spells_entities(tags: Sequence[str]) -> bool:
 
 
 def iob2(tags: Sequence[str]) -> tuple[str, ...]:
-    """The same entities in IOB2; what is no tag of an entity is left as it is.
+    """The same entities in IOB2; what is not a tag of an entity is left as it is.
 
     Example:
         >>> iob2(["I-PER", "I-PER", "B-PER", "O", "I-LOC", "I-PER"])
@@ -244,7 +244,7 @@ def iob2(tags: Sequence[str]) -> tuple[str, ...]:
 
 
 def entities(tags: Sequence[str]) -> list[tuple[str, int, int]]:
-    """``(type, first word, word behind the last)`` of each entity, in order.
+    """``(type, first word, word after the last)`` of each entity, in order.
 
     Example:
         >>> entities(["B-PER", "I-PER", "O", "I-LOC"])

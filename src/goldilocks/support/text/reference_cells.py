@@ -1,4 +1,4 @@
-"""Cells that hold several texts: references beside a target, and the turns of a dialogue."""
+"""Cells that hold several texts: further references of a target, and the turns of a dialogue."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def all_references(target: str, cell: Any) -> str | tuple[str, ...]:
     return references if len(references) > 1 else target
 
 
-def said(turn: Any) -> Any:
+def utterance(turn: Any) -> Any:
     """The text of a turn, which is one or a message: ``{"text"}``, ``{"content"}`` or ShareGPT's ``{"value"}``.
 
     Example:
-        >>> said("hi"), said({"role": "user", "content": "hi"}), said({"from": "human", "value": "hi"})
+        >>> utterance("hi"), utterance({"role": "user", "content": "hi"}), utterance({"from": "human", "value": "hi"})
         ('hi', 'hi', 'hi')
     """
     return next((turn[key] for key in MESSAGE if key in turn), turn) if isinstance(turn, dict) else turn
@@ -48,13 +48,13 @@ def turns_problem(role: str, cell: Any) -> str | None:
     tests = None if empty(cell) else list_of(cell)
     if tests is None:
         return text_problem(role, cell)
-    return f"{role} is empty" if not tests else _list_problem(role, f"turn of {role}", list(map(said, tests)))
+    return f"{role} is empty" if not tests else _list_problem(role, f"turn of {role}", list(map(utterance, tests)))
 
 
 def turns_of(cell: Any) -> tuple[str, ...]:
     """The turns in a cell without problems."""
     values = list_of(cell)
-    return (str(cell),) if values is None else tuple(str(said(turn)) for turn in values)
+    return (str(cell),) if values is None else tuple(str(utterance(turn)) for turn in values)
 
 
 def so_far(row: Mapping[str, Any]) -> Any:

@@ -24,7 +24,7 @@ _COMPLEX_CONTEXT = (
     range(0x11700, 0x11750),  # Ahom
 )
 """Blocks of line-breaking class SA (UAX 14): no spaces between words."""
-# Where the combining marks lie; between these blocks are Han, Hangul and surrogates. A test looks for marks elsewhere.
+# Where the combining marks are; between these blocks are Han, Hangul and surrogates. A test looks for marks elsewhere.
 _WITH_MARKS = (range(0x300, 0x3400), range(0xA66F, 0xAC00), range(0xFB1E, 0xFE30), range(0x101FD, 0x1F000))
 JOINERS = "\u200c\u200d"
 """Zero-width non-joiner and joiner: inside a word of Persian, Hindi or Bengali they belong to it."""

@@ -1,4 +1,4 @@
-"""Items of several sentences: the words of all, with a sign between two sentences that is no word and has no tag.
+"""Items of several sentences: the words of all, with a sign between two sentences that is not a word and has no tag.
 
 A reader of names sees more in a document than in a sentence alone (Luoma and Pyysalo 2020, "Exploring cross-sentence
 contexts for named entity recognition with BERT"), but no entity crosses the end of a sentence.

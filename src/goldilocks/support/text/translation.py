@@ -34,7 +34,7 @@ _CHINESE = ("zh", "zh_cn", "zh_sg", "zh_hans")
 _VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 """In the order in which gettext looks at them."""
 _WEAK = 8
-"""A message with fewer letters beside its placeholders, such as ``{0} to {1}``, matches only values without spaces."""
+"""A message with fewer letters outside its placeholders, such as ``{0} to {1}``, matches only values without spaces."""
 _PROSE = re.compile(r"[A-Za-z]?[a-z]+(?: [a-z]+){2,}")
 """Three words in a row, which no name has."""
 _LANGUAGE: ContextVar[str] = ContextVar("goldilocks_language", default=SOURCE_LANGUAGE)
@@ -142,7 +142,7 @@ def localised(text: str) -> str:
 
     Args:
         text: A message with its values filled in, several such sentences, or messages separated by semicolons or put
-            behind a name and a colon.
+            after a name and a colon.
     """
     code = language()
     return text if code == SOURCE_LANGUAGE or not text else _localised(code, text)
@@ -173,16 +173,16 @@ def _message(code: str, text: str) -> str | None:
 def _matched(code: str, text: str, templates: Sequence[_Template]) -> str | None:
     """The translation by the first template that leaves no English prose in its values, else by the one with the least.
 
-    A template that begins with a value also fits texts in which another one stands in front of it.
+    A template that begins with a value also fits texts in which another one is in front of it.
     """
-    best, least = None, 0
+    best, min_untranslated = None, 0
     for template in templates:
         if all(literal in text for literal in template.literals) and (match := template.pattern.fullmatch(text)):
             values = template.values(code, match.groups())
             untranslated = sum(len(prose[0]) for value in values for prose in _PROSE.finditer(value))
-            if best is None or untranslated < least:
-                best, least = _filled(template, values), untranslated
-            if not least:
+            if best is None or untranslated < min_untranslated:
+                best, min_untranslated = _filled(template, values), untranslated
+            if not min_untranslated:
                 break
     return best
 
@@ -212,7 +212,7 @@ def _sentences(code: str, text: str) -> str | None:
 
 
 def _joined(parts: Sequence[str]) -> str:
-    """Sentences in a row; no space behind Chinese punctuation."""
+    """Sentences in a row; no space after Chinese punctuation."""
     text = parts[0]
     for part in parts[1:]:
         text += part if text[-1:] in _FULL_WIDTH else f" {part}"
@@ -236,7 +236,7 @@ def _items(code: str, text: str) -> str | None:
 
 
 def _behind_colon(code: str, text: str) -> str | None:
-    """A message behind the name of a file, a row or a candidate."""
+    """A message after the name of a file, a row or a candidate."""
     for match in re.finditer(": ", text):
         name, rest = text[: match.start()], text[match.end() :]
         message = _localised(code, rest)
@@ -290,7 +290,7 @@ def _templates(code: str) -> tuple[_Template, ...]:
 
 @cache
 def _endings(code: str) -> tuple[_Template, ...]:
-    """Messages that begin with a comma, a semicolon or a space, behind anything."""
+    """Messages that begin with a comma, a semicolon or a space, after anything."""
     endings = [
         _template(message, translation, before="(.*?)")
         for message, translation in _entries(code).items()
@@ -319,8 +319,8 @@ def _value_after(literal: str, letters: int, *, first: bool) -> str:
     """What the value of a placeholder may be.
 
     Args:
-        literal: What stands before it in the message.
-        letters: Of the whole message, beside its placeholders.
+        literal: What precedes it in the message.
+        letters: Letters of the message outside its placeholders.
         first: Whether it is the first placeholder of the message.
     """
     if letters < _WEAK:

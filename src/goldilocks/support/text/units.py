@@ -34,7 +34,7 @@ SEGMENTATION = 2
 FIRST_SEGMENTATION = 1
 """Version of models saved without one."""
 UNSPACED_1 = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
-"""Characters that are units by themselves in version 1."""
+"""Characters that are units of their own in version 1."""
 
 _CHINESE = re.compile(f"[{CHINESE}]")
 _UNSPACED = re.compile(f"[{UNSPACED}]")

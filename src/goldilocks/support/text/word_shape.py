@@ -17,11 +17,11 @@ import numpy.typing as npt
 AFFIXES = 4
 """Longest first and last letters that count."""
 LONGEST = 40
-"""Characters of a word that are looked at."""
+"""Number of characters of a word that are read."""
 BUCKETS = 2**17
 """Numbers that strings are hashed to, 0 (nothing) among them."""
-MOST = 28
-"""Features a word can have."""
+MAX_FEATURES = 28
+"""Maximum number of features of a word."""
 _FIRST_SEGMENTATION = 1
 """``units.FIRST_SEGMENTATION``."""
 _AFFIX_LETTERS = 3
@@ -30,9 +30,9 @@ _AFFIX_BUCKETS = 2048
 
 
 def shape_of(word: str) -> int:
-    """A number from 1 to 64 for the kind of the first sign and for what occurs behind it.
+    """A number from 1 to 64 for the kind of the first sign and for what occurs after it.
 
-    The kinds of the first are upper case, lower case, digit, other; behind it lower case, upper case, digits and other
+    The kinds of the first are upper case, lower case, digit, other; after it lower case, upper case, digits and other
     signs may each occur or not.
 
     Example:
@@ -97,8 +97,8 @@ def features(words: Sequence[str], segmentation: int = _FIRST_SEGMENTATION) -> I
 
 
 def numbers(words: Sequence[str]) -> npt.NDArray[np.int32]:
-    """The features of each word as numbers below ``BUCKETS``, ``(n_words, MOST)``; 0 where it has no more."""
-    codes = np.zeros((len(words), MOST), dtype=np.int32)
+    """The features of each word as numbers below ``BUCKETS``, ``(n_words, MAX_FEATURES)``; 0 where it has no more."""
+    codes = np.zeros((len(words), MAX_FEATURES), dtype=np.int32)
     for row, strings in zip(codes, features(words), strict=True):
         row[: len(strings)] = [1 + zlib.crc32(string.encode()) % (BUCKETS - 1) for string in strings]
     return codes

@@ -1,9 +1,9 @@
 """Word tokenisation of raw text, matched to that of a tagger's training data.
 
 The finest cut is into units: a run of letters and digits, each character of a script without spaces (Chinese, Thai),
-and any other sign by itself. That is how texts with offsets are cut for training. Where words come ready made, two
-things are learnt of them: signs that stay with their neighbours (the point of ``3.14``, the hyphen of ``West-Indian``,
-but not the point behind ``Rome``), and words that are longer than that leaves them (``U.S.``, ``'s``, and the words of
+and any other single sign. That is how texts with offsets are cut for training. Where words come ready made, two things
+are learnt of them: signs that stay with their neighbours (the point of ``3.14``, the hyphen of ``West-Indian``, but not
+the full stop after ``Rome``), and words that are longer than that leaves them (``U.S.``, ``'s``, and the words of
 segmented Chinese or Thai), of which the longest that fits is taken. In data that part every letter, every letter is a
 unit.
 """
@@ -22,11 +22,11 @@ from goldilocks.support.text.scripts import JOINERS, UNSPACED, marks
 from goldilocks.support.text.units import FIRST_SEGMENTATION, SEGMENTATION, UNSPACED_1, character
 
 Span = tuple[int, int]
-"""Where a word begins and ends (behind its last character), in characters from 0."""
+"""Where a word begins and ends (exclusive), in characters from 0."""
 Cutter = Callable[[str], list[Span]]
 
-MOST_UNITS = 24
-"""Of a known word; a longer one is a slip in the data."""
+MAX_UNITS = 24
+"""Maximum length of a known word; a longer one is an error in the data."""
 _UNSPACED = {FIRST_SEGMENTATION: re.compile(f"[{UNSPACED_1}]"), SEGMENTATION: re.compile(f"[{UNSPACED}]")}
 _NOT = re.compile("n['\u2019]t")
 
@@ -40,7 +40,7 @@ class WordTokenization:
     apart: bool = False
     """``don't`` is ``do`` and ``n't``, as in the Penn Treebank."""
     joins: tuple[str, ...] = ()
-    """Signs that stay with their neighbours: kind before, sign, kind behind, where a kind is ``a`` (letter), ``0``
+    """Signs that stay with their neighbours: kind before, sign, kind after, where a kind is ``a`` (letter), ``0``
     (digit), ``字`` (a character of an unspaced script) or a blank (anything else, or nothing)."""
     known: tuple[str, ...] = ()
     """Words that ``joins`` alone would cut."""
@@ -57,7 +57,7 @@ FIRST_UNITS = WordTokenization()
 def learnt(sentences: Iterable[Sequence[str]]) -> WordTokenization:
     """How the words of these sentences were cut.
 
-    A sign stays with its neighbours if more different words hold it so than there are different places where it stands
+    A sign stays with its neighbours if more different words hold it so than there are different places where it occurs
     apart between such neighbours. A longer word is known if it is met more often than its two halves in a row.
 
     Example:
@@ -86,7 +86,7 @@ def learnt(sentences: Iterable[Sequence[str]]) -> WordTokenization:
     longer = {
         word
         for word, parts in units.items()
-        if 1 < len(parts) <= MOST_UNITS and (_kind(word[0]) == " " or len(first(word)) > 1)
+        if 1 < len(parts) <= MAX_UNITS and (_kind(word[0]) == " " or len(first(word)) > 1)
     }
     held = Counter(word for sentence in sentences for word in sentence if word in longer)
     held.subtract(pair for sentence in sentences for pair in map(add, sentence, sentence[1:]) if pair in longer)
@@ -149,7 +149,7 @@ def _tied(text: str, units: Sequence[Span], joins: frozenset[str], segmentation:
 
 
 def _keys(parts: Sequence[str]) -> Iterator[str]:
-    """Of each sign in a word that has a letter, digit or character beside it."""
+    """A key for each sign in a word that has a letter, digit or character next to it."""
     for place, sign in enumerate(parts):
         left = _kind(parts[place - 1][-1]) if place else " "
         right = _kind(parts[place + 1][0]) if place + 1 < len(parts) else " "

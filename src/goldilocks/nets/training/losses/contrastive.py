@@ -1,4 +1,4 @@
-"""Supervised contrastive loss: items of a label are drawn together, others pushed apart, within a batch.
+"""Supervised contrastive loss: items of a label are pulled together, others pushed apart, within a batch.
 
 Source: Khosla et al. 2020, "Supervised Contrastive Learning", equation 2; for fine-tuning Gunel et al. 2021,
 "Supervised Contrastive Learning for Pre-trained Language Model Fine-tuning".
@@ -17,7 +17,7 @@ def supervised_contrastive(vectors: Tensor, targets: Tensor, temperature: float)
     Args:
         vectors: ``(n_items, width)``; only their directions count.
         targets: Label of each item, ``(n_items,)``.
-        temperature: Of the softmax over the other items; above 0.
+        temperature: Temperature of the softmax over the other items; above 0.
     """
     unit = F.normalize(vectors, dim=-1)
     itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)

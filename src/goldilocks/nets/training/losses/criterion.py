@@ -34,7 +34,7 @@ class Criterion:
         """The loss, with gradients.
 
         Args:
-            score: Gives the scores ``(n_items, n_labels)`` before softmax, with dropout drawn anew at each call.
+            score: Gives the scores ``(n_items, n_labels)`` before softmax, with new dropout masks at each call.
             targets: Label of each item, ``(n_items,)``.
             vectors: ``(n_items, width)``; needed for the contrastive loss.
         """

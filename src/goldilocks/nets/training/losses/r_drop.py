@@ -1,4 +1,4 @@
-"""R-Drop: two predictions of an item with different dropout masks are drawn towards each other.
+"""R-Drop: two predictions of an item with different dropout masks are pulled towards each other.
 
 Source: Liang et al. 2021, "R-Drop: Regularized Dropout for Neural Networks", equations 2 to 4: the mean cross entropy
 of both, plus alpha times the mean of both Kullback-Leibler divergences. As in the authors' code the cross entropies are
