@@ -150,8 +150,8 @@ class RequestQueue:
             max_items: Maximum number of items of a batch.
             max_characters: Maximum number of characters of a batch.
             wait_seconds: A batch that is not full waits so long for more.
-            max_wait_seconds: While a request of a key has waited longer for a replica, further ones of that key are turned
-                away: under overload those accepted are answered in time, and no others.
+            max_wait_seconds: While a request of a key has waited longer for a replica, further requests of that key are
+                turned away: under overload, accepted requests are answered in time.
         """
         self._max_waiting, self._max_items, self._max_characters = max_waiting, max_items, max_characters
         self._wait, self._max_wait = wait_seconds, max_wait_seconds

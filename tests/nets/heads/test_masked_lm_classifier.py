@@ -107,7 +107,7 @@ def test_a_temperature_divides_the_scores(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "template", "message"),
     [
-        ({"mony": "x"}, "", "'mony', which is no label"),
+        ({"mony": "x"}, "", "'mony', which is not a label"),
         ({"money": "x", "food": "x"}, "", "two labels have the words 'x'"),
         ({"money": "€"}, "", r"no tokens for the label words '€'; give others in options\.pet\.words"),
         ({}, "It is {mask}", r"has no place for the item; write \{text\} there"),

@@ -30,7 +30,7 @@ class AboveStates(nn.Module):
             hidden: ``(rows, tokens, width)``.
             mask: 1 at tokens, 0 at padding, ``(rows, tokens)``; ``None``: there is no padding.
             places: Positions of the words, ``(rows, words)``; of taggers only.
-            features: Feature numbers of the words, ``(rows, words, word_shape.MAX_FEATURES)``; of taggers that have them.
+            features: Feature numbers of the words, ``(rows, words, word_shape.MAX_FEATURES)``; taggers only.
         """
         if self.kind is TokenClassifier:
             assert places is not None

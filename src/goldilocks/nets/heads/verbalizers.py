@@ -39,7 +39,7 @@ def words_of_labels(labels: Sequence[str], words: Mapping[str, str], template: s
     if unknown:
         near = suggest(unknown[0], labels)
         raise InputError(
-            f"pet: words are given for {unknown[0]!r}, which is no label.{near} Correct options.pet.words."
+            f"pet: words are given for {unknown[0]!r}, which is not a label.{near} Correct options.pet.words."
         )
     chosen = tuple(words.get(label) or label_words(label) for label in labels)
     twice = next((of_label for of_label in chosen if chosen.count(of_label) > 1), None)
