@@ -43,7 +43,7 @@ def entry(shape: list[Any], begin: int, end: int, dtype: str = "F32") -> dict[st
         ({"a": entry([2], 0, 8, "Q7")}, b"0" * 8, None, "unknown dtype 'Q7'"),
         ({"a": 3}, b"", None, "described by no JSON object"),
         ({"a": {"dtype": "F32"}}, b"", None, "whole numbers from 0"),
-        (b"[]", b"", None, "no JSON object"),
+        (b"[]", b"", None, "not a JSON object"),
         (b"{nonsense", b"", None, "is not JSON"),
         (b"[" * 100_000, b"", None, "is not JSON"),
         (b"{}", b"", 2**63, "its header has 9,223,372,036,854,775,808 bytes, the file 10"),
