@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from goldilocks.data.alike import alike
+from goldilocks.data.checks.class_terms import class_terms
 from goldilocks.data.findings import finding, rows_in_words, some_of
 from goldilocks.data.profile import label_counts
 from goldilocks.records import Finding, Output, Part, Severity, labels_of
-from goldilocks.support.text.iob2 import OUTSIDE, spells_entities
 
 IMBALANCE = 10
 MAJORITY = 0.5
@@ -79,16 +79,15 @@ def labels(parts: Mapping[str, Part], output: Output) -> list[Finding]:
 def _alike(parts: Mapping[str, Part], output: Output) -> list[Finding]:
     """Labels that differ only in case, blanks, ``_`` or ``-``; of entity tags, their types."""
     counts = label_counts(parts["train"], output)
-    entities = output is Output.TAGS and spells_entities(list(counts))
-    groups = alike(label[2:] if entities and label != OUTSIDE else label for label in counts)
+    terms = class_terms(counts, output)
+    groups = alike(map(terms.name, counts))
     if not groups:
         return []
-    what = "entity types" if entities else "tags" if output is Output.TAGS else "labels"
     return [
         finding(
             "labels_alike",
             Severity.WARNING,
-            f"{what} that are written alike: {'; '.join(', '.join(map(repr, group)) for group in groups[:5])}"
+            f"{terms.plural} that are written alike: {'; '.join(', '.join(map(repr, group)) for group in groups[:5])}"
             + (f" and {len(groups) - 5} more" if len(groups) > 5 else ""),
             "They are learnt as different labels, and a model is wrong half of the time between them; write them in "
             "one way unless they mean different things.",

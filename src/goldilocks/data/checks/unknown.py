@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from goldilocks.data.alike import suggest_label
+from goldilocks.data.checks.class_terms import class_terms
 from goldilocks.data.findings import rows_in_words, some_of
 from goldilocks.errors import InputError
-from goldilocks.records import Gold, Output, Part, labels_of
-from goldilocks.support.text.iob2 import OUTSIDE, spells_entities
+from goldilocks.records import Output, Part, labels_of
+from goldilocks.support.text.iob2 import OUTSIDE
 
 FEW = 0.01
 """Share of rows with unknown tags below which an evaluation goes on: a rare tag that only the test data have."""
@@ -28,27 +29,21 @@ def refuse_unknown(part: Part, known: Collection[str], output: Output, source: s
     """
     if output not in (Output.LABEL, Output.TAGS):
         return
-    entities = output is Output.TAGS and spells_entities(list(known))
-    names = {_name(label, entities) for label in known}
-    strange = {place: _strange(gold, output, names, entities) for place, gold in enumerate(part.gold)}
-    strange = {place: unknown for place, unknown in strange.items() if unknown}
+    terms = class_terms(known, output)
+    names = {terms.name(label) for label in known}
+    strange = {
+        place: new
+        for place, gold in enumerate(part.gold)
+        if (new := {terms.name(label) for label in labels_of(gold, output)} - names)
+    }
     if not strange or (output is Output.TAGS and len(strange) < FEW * len(part)):
         return
     unknown = sorted({label for labels in strange.values() for label in labels})
     rows = [part.rows[place] for place in strange]
-    what = "entity type" if entities else "tag" if output is Output.TAGS else "label"
     names.discard(OUTSIDE)
     raise InputError(
-        f"{source}: {len(rows):,} row{'' if len(rows) == 1 else 's'} with {'an' if entities else 'a'} {what} that the "
-        f"bundle does not know: {some_of(unknown)} ({rows_in_words(rows)}).{suggest_label(unknown[0], names)} It "
-        f"knows: {some_of(sorted(names), 10)}. Correct these rows, or remove them."
+        f"{source}: {len(rows):,} row{'' if len(rows) == 1 else 's'} with {'an' if terms.entities else 'a'} "
+        f"{terms.singular} that the bundle does not know: {some_of(unknown)} ({rows_in_words(rows)})."
+        f"{suggest_label(unknown[0], names)} It knows: {some_of(sorted(names), 10)}. Correct these rows, or remove "
+        "them."
     )
-
-
-def _name(label: str, entities: bool) -> str:
-    """A label, of an entity's tag its type."""
-    return label[2:] if entities and label != OUTSIDE else label
-
-
-def _strange(gold: Gold, output: Output, names: Collection[str], entities: bool) -> list[str]:
-    return [name for label in labels_of(gold, output) if (name := _name(label, entities)) not in names]
