@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from goldilocks.nets.backbones.bert import ACTIVATIONS
 from goldilocks.nets.hub.masked_lm import has_masked_lm, read_masked_lm
+from goldilocks.nets.layers.activations import ACTIVATIONS
 
 _SIZE = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 _MODELS: dict[str, dict[str, Any]] = {

@@ -8,7 +8,7 @@ inside: drawing its masks takes a CPU about as long as a product, and few epochs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +20,7 @@ from torch.nn import functional as F  # noqa: N812
 from goldilocks.errors import InputError
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.hub.weights import hub_weights
+from goldilocks.nets.layers.activations import ACTIVATIONS
 from goldilocks.nets.layers.key_value_prefix import KeyValuePrefix
 from goldilocks.nets.tokenization.batching import Batch
 
@@ -28,15 +29,6 @@ MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "ele
 
 MATRICES = ("qkv", "out", "up", "down")
 """Names of a block's matrices."""
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "gelu": F.gelu,
-    "relu": F.relu,
-    "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
-    "gelu_pytorch_tanh": lambda x: F.gelu(x, approximate="tanh"),
-    "silu": F.silu,
-}
-"""By their names in Hub configurations."""
 
 _SHORT = 64
 """Tokens up to which plain products are faster than torch's fused attention in inference, measured on 2 cores."""

@@ -22,8 +22,9 @@ from goldilocks.errors import InputError
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.causal_lm import CausalLM
 from goldilocks.nets.backbones.kv_cache import AttentionContext, GrowingKVCache, KVCache
-from goldilocks.nets.backbones.llama_options import ACTIVATIONS, LlamaOptions
+from goldilocks.nets.backbones.llama_options import LlamaOptions
 from goldilocks.nets.hub.weights import hub_weights
+from goldilocks.nets.layers.activations import ACTIVATIONS
 from goldilocks.nets.layers.key_value_prefix import KeyValuePrefix
 from goldilocks.nets.layers.packed_linear import PackedLinear, pack_linear
 from goldilocks.nets.layers.quantised_linear import QuantisedLinear, QuantisedMatrix

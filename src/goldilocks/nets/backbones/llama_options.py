@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
 MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3", "gemma3_text")
 """``model_type`` of the configurations this backbone can read."""
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "silu": F.silu,
-    "gelu": F.gelu,
-    "gelu_pytorch_tanh": lambda x: F.gelu(x, approximate="tanh"),
-}
-"""Name in a configuration -> activation function of the gated MLP."""
+GATE_ACTIVATIONS = ("silu", "gelu", "gelu_pytorch_tanh")
+"""Activation functions of the gated MLP that are implemented, names in ``layers.activations.ACTIVATIONS``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +94,7 @@ def _unsupported(config: Mapping[str, Any]) -> bool:
     activation = config.get("hidden_activation") or config.get("hidden_act") or "silu"
     partial = any((rope or {}).get("partial_rotary_factor", 1) != 1 for rope in ropes)
     others = config.get("use_bidirectional_attention") or config.get("mlp_bias") or config.get("quantization_config")
-    return bool(scaled or caps or partial or others or activation not in ACTIVATIONS)
+    return bool(scaled or caps or partial or others or activation not in GATE_ACTIVATIONS)
 
 
 def _windows(config: Mapping[str, Any], depth: int) -> tuple[int, ...]:

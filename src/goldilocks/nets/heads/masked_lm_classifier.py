@@ -25,10 +25,10 @@ from torch import Tensor, nn
 
 from goldilocks.errors import InputError
 from goldilocks.nets.backbones.base import Backbone
-from goldilocks.nets.backbones.bert import ACTIVATIONS
 from goldilocks.nets.generation.prompt_tokens import PromptTokenizer
 from goldilocks.nets.generation.prompts import filled
 from goldilocks.nets.heads.verbalizers import GAP, words_of_labels
+from goldilocks.nets.layers.activations import ACTIVATIONS
 from goldilocks.nets.network import HeadConfig, Network, NetworkConfig
 from goldilocks.nets.tokenization.batching import Batch, Row
 from goldilocks.nets.tokenization.tokenizer import encodings

@@ -109,7 +109,7 @@ class MaskedLM:
     """``(n_tokens,)``."""
     epsilon: float
     activation: str
-    """A name in ``backbones.bert.ACTIVATIONS``."""
+    """A name in ``layers.activations.ACTIVATIONS``."""
 
 
 def has_masked_lm(folder: Path, hub: Mapping[str, Any]) -> bool:
@@ -136,8 +136,8 @@ def read_masked_lm(folder: Path, hub: Mapping[str, Any]) -> MaskedLM:
         MissingError: the weights are not there as safetensors.
         IntegrityError: a file is damaged.
     """
-    from goldilocks.nets.backbones.bert import ACTIVATIONS
     from goldilocks.nets.hub.weights import hub_weights
+    from goldilocks.nets.layers.activations import ACTIVATIONS
 
     layout = _LAYOUTS[str(hub["model_type"])]
     # In the oldest checkpoints the weights of LayerNorm are called gamma and beta.
