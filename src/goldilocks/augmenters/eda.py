@@ -1,9 +1,10 @@
 """Easy data augmentation (EDA): words replaced by similar ones, inserted, swapped or deleted.
 
-Similar words are the nearest other words of the training texts in a pretrained table of static embeddings, where one is
-installed (English); without one only swapping and deletion are left. Embedding neighbours are related and not always
-synonyms ("good" may become "great", or "bad"): measure whether it helps. In texts without spaces the pieces that are
-swapped and deleted are characters.
+Similar words are the nearest other words of the training texts in a pretrained table of embeddings, where one is
+installed (English: wordllama; Chinese: multilingual-e5-small, whose tokens are words); without one only swapping and
+deletion are left, in texts without spaces of characters. Embedding neighbours are related and not always synonyms
+("good" may become "great", or "bad"): measure whether it helps. A Chinese word that holds the other is no neighbour, so
+that none becomes its negation.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Options:
     """Share of the words that are changed, at least one (alpha in the paper)."""
     similarity: float = 0.6
     """Lowest cosine similarity of a word and what replaces it."""
+    unspaced_similarity: float = 0.35
+    """The same of words in texts without spaces, whose table is another one."""
 
 
 def unavailable(options: Options, resources: AugmentationResources) -> str | None:  # noqa: ARG001
@@ -49,7 +52,25 @@ def varied(texts: Sequence[str], options: Options, resources: AugmentationResour
     """See ``protocols.Augmenter``."""
     words = sorted({word for text in texts if not is_unspaced(text) for word in text.split() if word.isalpha()})
     similar = nearest_words(words, resources.embed_words(words), options.similarity)
-    return each_varied(texts, seed, lambda text, rng: _edited(text, options.share, similar, rng))
+    pieces = _words_of_unspaced([text for text in texts if is_unspaced(text)], resources)
+    unspaced = sorted({word for words in pieces.values() for word in words if len(word) > 1 and word.isalpha()})
+    if unspaced:
+        near = nearest_words(unspaced, resources.embed_unspaced_words(unspaced), options.unspaced_similarity)
+        similar |= {word: kept for word, others in near.items() if (kept := _apart(word, others))}
+    return each_varied(
+        texts, seed, lambda text, rng: _edited(text, pieces.get(text) or pieces_of(text), options.share, similar, rng)
+    )
+
+
+def _words_of_unspaced(texts: Sequence[str], resources: AugmentationResources) -> dict[str, list[str]]:
+    """Text -> its words; nothing where no tokenizer is installed that knows words."""
+    segmented = resources.segmented(texts) if texts else None
+    return {} if segmented is None else dict(zip(texts, segmented, strict=True))
+
+
+def _apart(word: str, others: Sequence[str]) -> tuple[str, ...]:
+    """Those that do not hold the word and are not part of it: 不喜欢 is near 喜欢."""
+    return tuple(other for other in others if word not in other and other not in word)
 
 
 def nearest_words(
@@ -78,9 +99,11 @@ def nearest_words(
     return nearest
 
 
-def _edited(text: str, share: float, similar: dict[str, tuple[str, ...]], rng: np.random.Generator) -> str:
+def _edited(
+    text: str, words: Sequence[str], share: float, similar: dict[str, tuple[str, ...]], rng: np.random.Generator
+) -> str:
     """One of the four operations, as each copy in the paper has one."""
-    pieces = pieces_of(text)
+    pieces = list(words)
     replaceable = [at for at, piece in enumerate(pieces) if piece in similar]
     kinds = ["swap", "delete"] if len(pieces) > 1 else []
     kinds += ["replace", "insert"] if replaceable else []

@@ -18,6 +18,14 @@ class AugmentationResources(Protocol):
     def embed_words(self, words: Sequence[str]) -> npt.NDArray[np.float32] | None:
         """Vectors of words, ``(n_words, width)``, from a table of static embeddings; ``None``: none is installed."""
 
+    def segmented(self, texts: Sequence[str]) -> list[list[str]] | None:
+        """The words of texts that are written without spaces; joined they are the text. ``None``: nothing is installed
+        that knows words of several characters.
+        """
+
+    def embed_unspaced_words(self, words: Sequence[str]) -> npt.NDArray[np.float32] | None:
+        """As ``embed_words``, of words from ``segmented``; of a word that is no token the mean of its tokens."""
+
     def model_folder(self, name: str) -> Path:
         """The folder of a pretrained model: a local folder, or ``org/name`` from the Hub.
 

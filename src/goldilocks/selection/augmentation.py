@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +19,18 @@ from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue, source_of
 from goldilocks.data.augment import BoundAugmenter, copies_of
 from goldilocks.errors import GoldilocksError, InputError
+from goldilocks.nets.tokenization.token_vectors import segments, token_vectors
+from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 from goldilocks.protocols import Augmenter
 from goldilocks.records import Augmentation, Candidate, Dataset, Generation, Output, Part, Text, TrainingConfig
 from goldilocks.support.options import options_from
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
 _TABLE = "embedding.weight"
+_LONGEST = 100_000
+"""Tokens of a text to vary; no text is cut."""
 
 
 def with_copies(dataset: Dataset, choice: Augmentation | None, folder: Path, *, offline: bool, seed: int) -> Dataset:
@@ -136,6 +143,14 @@ class _Resources:
             return None
         return None if folder is None else _embedded(folder, words)
 
+    def segmented(self, texts: Sequence[str]) -> list[list[str]] | None:
+        found = _multilingual()
+        return None if found is None else [segments(found[1], text) for text in texts]
+
+    def embed_unspaced_words(self, words: Sequence[str]) -> npt.NDArray[np.float32] | None:
+        found = _multilingual()
+        return None if found is None else token_vectors(*found, words)
+
     def model_folder(self, name: str) -> Path:
         return folder_of(source_of(name, self.folder), offline=self.offline)
 
@@ -148,6 +163,24 @@ class _Resources:
             raise InputError(f"{bundle}: answers with {opened.info.output}, not with text; name a translation bundle.")
         answers = opened.answers(list(texts), generation=Generation(temperature=temperature, seed=seed))
         return [str(value) for value in answers.values]
+
+
+@cache
+def _multilingual() -> tuple[Path, Tokenizer] | None:
+    """Folder and tokenizer of an installed encoder whose tokens are words of Chinese too; ``None``: there is none."""
+    from tokenizers import models
+
+    for info in catalogue():
+        if info.family != "encoder" or not {"zh", "*"} & set(info.languages):
+            continue
+        try:
+            folder = folder_of(info, offline=True)
+            tokenizer = read_tokenizer(folder / "tokenizer.json", _LONGEST)
+        except GoldilocksError:  # it is not on this machine
+            continue
+        if isinstance(tokenizer.model, models.Unigram):  # WordPiece has single characters
+            return folder, tokenizer
+    return None
 
 
 @cache

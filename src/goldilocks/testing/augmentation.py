@@ -29,6 +29,14 @@ class FakeResources:
         vectors[np.arange(len(words)), [ord(word[0].lower()) % 128 for word in words]] = 1.0
         return vectors
 
+    def segmented(self, texts: Sequence[str]) -> list[list[str]] | None:
+        """See ``protocols.AugmentationResources``; words of two characters."""
+        return [[text[at : at + 2] for at in range(0, len(text), 2)] for text in texts]
+
+    def embed_unspaced_words(self, words: Sequence[str]) -> npt.NDArray[np.float32] | None:
+        """See ``protocols.AugmentationResources``; as ``embed_words``."""
+        return self.embed_words(words)
+
     def model_folder(self, name: str) -> Path:
         """See ``protocols.AugmentationResources``."""
         return self.model or Path(name)
