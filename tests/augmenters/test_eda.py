@@ -22,11 +22,8 @@ class NoTable(FakeResources):
         return None
 
 
-class ChineseTable(NoTable):
+class ChineseTable(FakeResources):
     """Words of two characters, all of them near each other."""
-
-    def segmented(self, texts: Sequence[str]) -> list[list[str]]:  # type: ignore[override]
-        return [[text[at : at + 2] for at in range(0, len(text), 2)] for text in texts]
 
     def embed_unspaced_words(self, words: Sequence[str]) -> npt.NDArray[np.float32]:
         return np.ones((len(words), 2), dtype=np.float32)
