@@ -6,14 +6,16 @@ written to the run's folder first, so that a run can be resumed, decided again a
 
 from __future__ import annotations
 
+import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldilocks import continual, fine_tune, flow, judge, plugins
-from goldilocks.errors import InputError
+from goldilocks.errors import GoldilocksError, InputError
 from goldilocks.events import Progress
 from goldilocks.records import ContinualReport, Dataset, Decision, Evaluation, Measured, TaskSpec
 from goldilocks.selection.workspace import Workspace
@@ -67,8 +69,9 @@ def select(
     settings = settings or RunSettings()
     if out is not None:
         settings = replace(settings, out=Path(out))
-    with errors_in_words(data, settings.out):
-        Workspace(Path(settings.out)).check_free(resume=settings.resume)  # before the rows of a run there are replaced
+    workspace = Workspace(Path(settings.out))
+    with errors_in_words(data, settings.out), workspace.removed_if_not_started():
+        workspace.check_free(resume=settings.resume)
         spec = task_spec(data, folder=settings.out, text=text, target=target, task=task, budget=budget, seed=seed)
         if progress is not None:
             return flow.select(spec, settings, progress)
@@ -147,7 +150,8 @@ def continue_tuning(
     data: Any,
     settings: RunSettings | None = None,
     *,
-    old_data: Sequence[Any] = (),
+    name: str | None = None,
+    old_data: Sequence[Any] | Mapping[str, Any] = (),
     strategy: str | None = None,
     options: Mapping[str, Any] | None = None,
     method: str | None = None,
@@ -163,7 +167,9 @@ def continue_tuning(
         bundle: A bundle, or its folder; it does not change.
         data: New data, as for ``select``.
         settings: Where to write.
-        old_data: What the bundle was tuned on, as for ``select``, or folders of runs. Forgetting is measured on them.
+        name: What the new data are called, in the report and as a domain; without it the file's name, or "new data".
+        old_data: What the bundle was tuned on, as for ``select``, or folders of runs: one, a list, or a dict from what
+            each is called. Rows in memory without a name are "old data 1" and so on. Forgetting is measured on them.
         strategy: File name in strategies/, or ``"none"``; without it ``replay`` where there are old data.
         options: Options of the strategy.
         method: File name in methods/; without it that of the bundle.
@@ -182,7 +188,7 @@ def continue_tuning(
 
     Example::
 
-        report = goldilocks.continue_tuning("run/bundle", "may.csv", old_data=["april.csv"], out="updated")
+        report = goldilocks.continue_tuning("run/bundle", may, name="may", old_data={"april": april}, out="updated")
         print(report.test.average.value, report.test.forgetting.value)
     """
     from goldilocks.bundle.read import read_info
@@ -194,21 +200,59 @@ def continue_tuning(
     task_file = isinstance(data, TaskSpec) or (isinstance(data, str | Path) and Path(data).suffix.lower() in _YAML)
     kind = None if task_file else read_info(folder).task
     with tempfile.TemporaryDirectory() as scratch, errors_in_words(data, Path(scratch)):
-        old = [_old_source(source, Path(scratch) / f"old{at}") for at, source in enumerate(old_data)]
+        files = {}
         spec = task_spec(data, folder=Path(scratch), text=text, target=target, task=kind, seed=seed)
-        start = continual.ContinueFrom(folder, tuple(old), strategy, options or {}, method)
-        return continual.continue_tuning(spec, start, settings, config or {})
+        for at, (called, source) in enumerate(_called(old_data).items()):
+            files[called] = _old_source(source, called, Path(scratch) / f"old{at}")
+        with _errors_named(files):
+            named = {file: called for called, file in files.items() if called != file}
+            if name is not None or is_frame(data) or is_rows(data):
+                named[spec.data.train] = name or "new data"
+            start = continual.ContinueFrom(folder, tuple(files.values()), strategy, options or {}, method, named)
+            return continual.continue_tuning(spec, start, settings, config or {})
 
 
-def _old_source(data: Any, folder: Path) -> str:
+def _called(data: Any) -> dict[str, Any]:
+    """What old data are called -> the data; files and folders by their own name."""
+    if isinstance(data, Mapping):
+        return dict(data)
+    several = [data] if isinstance(data, str | Path) or is_frame(data) or is_rows(data) else list(data)
+    number = len(several) > 1
+    return {
+        str(source) if isinstance(source, str | Path) else f"old data {place}" if number else "old data": source
+        for place, source in enumerate(several, start=1)
+    }
+
+
+def _old_source(data: Any, called: str, folder: Path) -> str:
     """The file, or run, of old data; rows held in memory are written to ``folder``."""
     if isinstance(data, str | Path):
         return str(data)
     if is_frame(data) or is_rows(data):
-        return str(write_rows(data, folder))
+        file = write_rows(data, folder)
+        return str(file.rename(file.with_stem(re.sub(r"[^\w -]", "_", called) or "old")))
     raise InputError(
         f"old_data has a {type(data).__name__}; pass data files, task files, runs, frames or lists of dicts."
     )
+
+
+@contextmanager
+def _errors_named(files: Mapping[str, str]) -> Iterator[None]:
+    """Errors about old data name them as the user does, not a temporary file."""
+    try:
+        yield
+    except GoldilocksError as error:
+        for called, file in files.items():
+            if called != file:
+                names = (file, Path(file).name)
+                error.args = tuple(_renamed(arg, names, called) if isinstance(arg, str) else arg for arg in error.args)
+        raise
+
+
+def _renamed(text: str, names: Sequence[str], called: str) -> str:
+    for name in names:
+        text = text.replace(name, called)
+    return text
 
 
 def evaluate(

@@ -12,7 +12,7 @@ from goldilocks.bundle.compression_table import markdown
 from goldilocks.bundle.layout import INFO, MODEL
 from goldilocks.bundle.one_domain import one_domain
 from goldilocks.bundle.read import Bundle, load
-from goldilocks.bundle.write import write_compressed
+from goldilocks.bundle.write import check_target, write_compressed
 from goldilocks.catalog import students
 from goldilocks.compression.distil import SeededDistil
 from goldilocks.compression.form import Provenance, compressed_form
@@ -91,6 +91,7 @@ def compress_bundle(
         raise InputError(f"max_loss is {settings.max_loss:g}; it is a margin above 0, such as {MAX_LOSS}.")
     if out.absolute() == bundle.absolute():
         raise InputError(f"{out}: is the bundle itself, which is kept; choose another --out.")
+    check_target(out.absolute())
     whole = load(bundle)
     _check_compressible(whole)
     loaded = one_domain(whole, settings.domain)

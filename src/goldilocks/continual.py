@@ -8,7 +8,7 @@ before and after, on the same rows, of the new data and of the old.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,6 @@ from goldilocks.records import (
     ContinualReport,
     Dataset,
     Forgetting,
-    Output,
     Part,
     TaskSpec,
     Text,
@@ -79,6 +78,8 @@ class ContinueFrom:
     """Options of the strategy."""
     method: str | None = None
     """File name in methods/; ``None``: that of the bundle, or all weights where it cannot train further."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Source of data -> what it is called; without one a file or folder has its own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +143,11 @@ def continue_tuning(
     new = data.load(spec, task, progress=progress)
     new_labels = _new_labels(new, bundle)
     known = _known_data(bundle)
-    domains = [_old_domain(source, spec, bundle, known, progress) for source in start.old_data]
-    domains = _named_apart([*domains, _Domain(spec.data.train, new, old=False, unseen=True)])
+    domains = [
+        _old_domain((source, start.names.get(source)), spec, bundle, known, progress) for source in start.old_data
+    ]
+    new_name = start.names.get(spec.data.train, spec.data.train)
+    domains = _named_apart([*domains, _Domain(new_name, new, old=False, unseen=True)], start.names.values())
     old = _old_rows(domains, spec.seed)
     dataset, replayed = _training_data(domains, old, (*bundle.info.labels, *new_labels), strategy)
 
@@ -163,8 +167,8 @@ def continue_tuning(
     with Tracking(spec, tracking, progress, offline=settings.offline) as tracked:
         model, score = tune_candidate(candidate, sealed, metric, overrides, plan=plan, progress=tracked)
         tracked.log_score(candidate.name, score.value)
-    own_name = (Path(spec.data.train).name.split(".")[0], dataset)
-    parts = with_new_part(bundle, model, own_name, known, old, (strategy.plugin, strategy.options))
+    own_name = new_name if spec.data.train in start.names else Path(new_name).name.split(".")[0]
+    parts = with_new_part(bundle, model, (own_name, dataset), known, old, (strategy.plugin, strategy.options))
     model = parts.model if parts else model
 
     progress(StageStarted("comparison"))
@@ -330,13 +334,24 @@ def _new_labels(new: Dataset, bundle: Bundle) -> tuple[str, ...]:
     return unknown
 
 
-def _old_domain(source: str, spec: TaskSpec, bundle: Bundle, known: Sequence[str], progress: Progress) -> _Domain:
+def _old_domain(
+    named: tuple[str, str | None], spec: TaskSpec, bundle: Bundle, known: Sequence[str], progress: Progress
+) -> _Domain:
     """A data set that the bundle was tuned on before; its split is the one of then if the rows and the seed are.
+
+    Args:
+        named: The source, and what it is called if not by its own name.
+        spec: The task, with the new data.
+        bundle: What is trained further.
+        known: Fingerprints of what it was tuned on.
+        progress: Called as work goes on.
 
     Raises:
         MissingError: it is not there.
         InputError: it is of another task, or has labels that the bundle does not know.
     """
+    source, name = named
+    shown = name or f"--old-data {source}"
     path = Path(source)
     if (path / "task.yaml").is_file():
         own = Workspace(path).read_task()
@@ -346,11 +361,11 @@ def _old_domain(source: str, spec: TaskSpec, bundle: Bundle, known: Sequence[str
         rows = replace(spec.data, train=source, validation=None, test=None, unlabelled=None)
         own = replace(spec, data=rows, folder=Path.cwd())
     if own.task != spec.task:
-        raise InputError(f"--old-data {source}: is for {own.task}, the new data are for {spec.task}.")
+        raise InputError(f"{shown}: is for {own.task}, the new data are for {spec.task}.")
     dataset = data.load(own, plugins.load("tasks", own.task), progress=progress)
     for part in (dataset.train, dataset.validation, dataset.test):
-        refuse_unknown(part, bundle.info.labels, bundle.info.output, f"--old-data {source}")
-    return _Domain(source, dataset, old=True, unseen=dataset.fingerprint in known)
+        refuse_unknown(part, bundle.info.labels, bundle.info.output, shown)
+    return _Domain(name or source, dataset, old=True, unseen=dataset.fingerprint in known)
 
 
 def _known_data(bundle: Bundle) -> tuple[str, ...]:
@@ -360,11 +375,13 @@ def _known_data(bundle: Bundle) -> tuple[str, ...]:
     return (bundle.info.data_fingerprint,)
 
 
-def _named_apart(domains: Sequence[_Domain]) -> list[_Domain]:
-    """File names in place of paths, where they distinguish the data sets."""
+def _named_apart(domains: Sequence[_Domain], names: Collection[str]) -> list[_Domain]:
+    """File names in place of paths, where they distinguish the data sets; ``names`` that were given stay."""
     short = Counter(Path(domain.name).name for domain in domains)
     return [
-        replace(domain, name=Path(domain.name).name) if short[Path(domain.name).name] == 1 else domain
+        replace(domain, name=Path(domain.name).name)
+        if domain.name not in names and short[Path(domain.name).name] == 1
+        else domain
         for domain in domains
     ]
 
@@ -443,7 +460,7 @@ def _measured(
                 _answers_before(bundle, held_out.texts, domain, parts),
                 by_rule(_predicted(model, held_out.texts, domain, parts), rule).values,
                 domain.unseen,
-                domain.dataset.labels if domain.old and domain.dataset.output is Output.LABEL else (),
+                domain.dataset.labels if domain.old else (),
             )
             for domain, held_out in rows
         ],

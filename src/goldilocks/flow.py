@@ -132,6 +132,7 @@ def build(
 
     dataset = _read_data(spec, task, workspace, progress)  # read, checked, split, fingerprinted
     _answer_for_baselines(spec, task, dataset, workspace)  # what a winner must be better than
+    workspace.write_task(spec)  # a resumed run goes on from here: until now nothing of it was changed
     pool = _find_candidates(spec, task, dataset, settings, workspace, progress)  # the excluded ones with reasons
     restart_seconds = guard.clock.elapsed() - guard.clock.spent_before  # a resumed run takes these again
     sealed = dataset.sealed()  # from here to the decision nothing sees the test set

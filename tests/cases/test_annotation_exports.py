@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from case_files import as_jsonl, reading
 
 from goldilocks import plugins
+from goldilocks.data.read import read
 from goldilocks.data.unlabelled import arriving, columns_of
 from goldilocks.errors import InputError
 
@@ -273,3 +275,90 @@ def test_entities_in_cells_of_a_table_are_read(tmp_path: Path, cell: str) -> Non
     quoted = cell.replace('"', '""')
     got = reading(tmp_path, "x.csv", f'text,spans\n{TEXT},"{quoted}"\nBo,[]\n'.encode(), "ner")
     assert got.part.gold == (("B-PER", "O", "O", "O"), ("O",))
+
+
+def related(kind: str, head: tuple[int, int, str], child: tuple[int, int, str]) -> dict[str, Any]:
+    """A text with one relation, as a tool exports it."""
+    spans = [{"start": start, "end": end, "label": label} for start, end, label in (head, child)]
+    if kind == "doccano":
+        entities = [
+            {"id": place, "label": span["label"], "start_offset": span["start"], "end_offset": span["end"]}
+            for place, span in enumerate(spans, start=7)
+        ]
+        relation = {"id": 1, "from_id": 7, "to_id": 8, "type": "went_to"}
+        return {"id": 3, "text": TEXT, "entities": entities, "relations": [relation], "Comments": []}
+    if kind == "Prodigy":
+        relation = {"head": 0, "child": 3, "head_span": spans[0], "child_span": spans[1], "label": "went_to"}
+        return {"text": TEXT, "_input_hash": 1, "spans": spans, "relations": [relation], "answer": "accept"}
+    regions = [
+        {"id": f"r{place}", "type": "labels", "from_name": "l", "value": {**span, "labels": [span["label"]]}}
+        for place, span in enumerate(spans)
+    ]
+    arrow = {"type": "relation", "from_id": "r0", "to_id": "r1", "direction": "right", "labels": ["went_to"]}
+    return {"id": 1, "data": {"text": TEXT}, "annotations": [{"result": [*regions, arrow]}]}
+
+
+@pytest.mark.parametrize("kind", ["doccano", "Prodigy", "Label Studio"])
+def test_relations_of_an_export_are_rows_with_their_direction(tmp_path: Path, kind: str) -> None:
+    name = "x.json" if kind == "Label Studio" else "x.jsonl"
+    rows = [related(kind, PERSON, PLACE), related(kind, PLACE, PERSON)]
+    content = json.dumps(rows).encode() if name == "x.json" else as_jsonl(rows)
+    got = reading(tmp_path, name, content, "relation_extraction")
+    assert got.problems == {}
+    assert got.part.texts == ("[E1] Anna [/E1] went to [E2] Rome [/E2]",) * 2
+    assert got.part.gold == ("went_to(e1,e2)", "went_to(e2,e1)")
+    assert got.remarks[0] == f"read as an export of {kind}"
+    assert "pairs of entities without one are no rows" in got.remarks[1]
+    assert reading(tmp_path, f"again{name[1:]}", content, "ner").part.gold == (TAGS, TAGS)  # the same file as entities
+
+
+def test_text_without_relations_is_left_out_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    whole = related("doccano", PERSON, PLACE)
+    broken = {**whole, "relations": [{"from_id": 7, "to_id": 99, "type": "went_to"}]}
+    rows = [whole, {**whole, "relations": []}, broken]
+    got = reading(tmp_path, "x.jsonl", as_jsonl(rows), "relation_extraction")
+    assert got.part.gold == ("went_to(e1,e2)",)
+    assert got.skipped == {"a text in which no relation is marked": (2,)}
+    assert got.problems == {"relation 1 is not between two entities with offsets": (3,)}
+
+
+def test_several_relations_of_a_text_share_its_row_number(tmp_path: Path) -> None:
+    whole = related("Prodigy", PERSON, PLACE)
+    other = {**whole["relations"][0], "label": "likes"}
+    got = reading(
+        tmp_path, "x.jsonl", as_jsonl([{**whole, "relations": [*whole["relations"], other]}]), "relation_extraction"
+    )
+    assert (got.part.gold, got.part.rows) == (("went_to(e1,e2)", "likes(e1,e2)"), (1, 1))
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet", "x.xlsx"])
+def test_answers_of_prodigy_are_respected_in_tables(tmp_path: Path, name: str) -> None:
+    rows = [
+        (text, label, 1, answer)
+        for text, label, answer in (
+            ("a", "x", "accept"),
+            ("b", "x", "reject"),
+            ("c", "y", "ignore"),
+            ("d", "y", "accept"),
+        )
+    ]
+    frame = pd.DataFrame(rows, columns=["text", "label", "_input_hash", "answer"])
+    path = tmp_path / name
+    {"x.csv": frame.to_csv, "x.parquet": frame.to_parquet, "x.xlsx": frame.to_excel}[name](path, index=False)
+    got = read(name, {}, plugins.load("tasks", "text_classification"), tmp_path)
+    assert (got.part.texts, got.total) == (("a", "d"), 4)
+    assert got.skipped == {
+        "the answer 'reject' (only 'accept' is right)": (2,),
+        "the answer 'ignore' (only 'accept' is right)": (3,),
+    }
+    assert "read as an export of Prodigy" in got.remarks
+    task = plugins.load("tasks", "text_classification")
+    asked = [row for batch in arriving(path, task, columns_of(task, {})) for row in batch]
+    assert [text for _, text in asked] == ["a", "b", "c", "d"]  # what was rejected can still be predicted
+
+
+def test_a_column_of_other_answers_is_no_export(tmp_path: Path) -> None:
+    got = reading(tmp_path, "x.csv", b"text,label,answer\na,x,accept\nb,x,perhaps\n")
+    assert got.part.texts == ("a", "b")
+    named = reading(tmp_path, "y.csv", b"text,label,answer\na,x,accept\nb,x,reject\n", fields={"label": "answer"})
+    assert named.part.gold == ("accept", "reject")

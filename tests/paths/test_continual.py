@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import goldilocks
@@ -214,10 +215,11 @@ def test_python_function_takes_rows_in_memory_with_their_own_columns(folder: Pat
         for name in ("may.jsonl", "april.jsonl")
     )
     renamed = [{"body": row["text"], "topic": row["label"]} for row in new]
+    before = [{"body": row["text"], "topic": row["label"]} for row in old]
     report = goldilocks.continue_tuning(
         folder / "bundle",
         renamed,
-        old_data=[[{"body": row["text"], "topic": row["label"]} for row in old]],
+        old_data=[before, pd.DataFrame(before[:100])],
         strategy="l2_sp",
         options={"strength": 0.5},
         text="body",
@@ -227,6 +229,7 @@ def test_python_function_takes_rows_in_memory_with_their_own_columns(folder: Pat
     )
     assert (report.strategy, report.options) == ("l2_sp", {"strength": 0.5})
     assert report.test.forgetting is not None
+    assert [domain.name for domain in report.test.domains] == ["old data 1", "old data 2", "new data"]
     assert report.test.domains[0].unseen  # the same rows, split alike
     assert goldilocks.load(tmp_path / "out").info.columns == {"text": "body", "label": "topic"}
     fresh = tmp_path / "fresh.csv"  # of the columns that are not named, the bundle's apply
@@ -235,5 +238,11 @@ def test_python_function_takes_rows_in_memory_with_their_own_columns(folder: Pat
     assert goldilocks.load(tmp_path / "next").info.columns == {"text": "body", "label": "kind"}
     with pytest.raises(InputError, match=r"fresh\.csv: there is no column 'topic'"):
         goldilocks.continue_tuning(tmp_path / "out", fresh, out=tmp_path / "x")
+    with pytest.raises(InputError, match=r"^april: there is no column 'body'"):
+        goldilocks.continue_tuning(
+            tmp_path / "next", renamed, target="topic", name="may", old_data={"april": old}, out=tmp_path / "x"
+        )
+    with pytest.raises(InputError, match=r"^old data: there is no column 'body'"):  # a frame alone is no list of files
+        goldilocks.continue_tuning(tmp_path / "out", renamed, old_data=pd.DataFrame(old), out=tmp_path / "x")
     with pytest.raises(InputError, match="old_data has a int"):
         goldilocks.continue_tuning(folder / "bundle", renamed, old_data=[3], out=tmp_path / "x")

@@ -157,6 +157,7 @@ def test_run_of_an_earlier_version_is_resumed_though_its_task_lacks_newer_prices
     )
 
     workspace.begin(SPEC, resume=True)
+    workspace.write_task(SPEC)
 
     assert "waiting_hour: 5.0" in workspace.task.read_text()
     dearer = replace(SPEC, prices=replace(SPEC.prices, waiting_hour=7.0))

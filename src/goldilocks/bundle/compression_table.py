@@ -79,7 +79,7 @@ def line(trial: CompressionTrial) -> str:
         words += f", loss {trial.loss.value:+.4f} (at most {trial.loss.high:.4f})"
     if trial.temperature is not None:
         words += f", temperature {trial.temperature:.2f}"
-    return words if trial.passed else f"{words}, dropped: {trial.reason}"
+    return words if trial.passed else f"{words}, dropped because {trial.reason}"
 
 
 def verdict(trial: CompressionTrial, record: Compression) -> str:

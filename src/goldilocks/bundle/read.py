@@ -23,18 +23,21 @@ from goldilocks.bundle import known_replies
 from goldilocks.bundle.guard import check
 from goldilocks.bundle.known_replies import KnownReplies, is_open
 from goldilocks.bundle.layout import FORMAT_VERSION, INFO, MODEL, BundleInfo
-from goldilocks.errors import InputError, IntegrityError, MissingError
+from goldilocks.errors import GoldilocksError, InputError, IntegrityError, MissingError
 from goldilocks.protocols import Floats, Model, SupportsDomains, SupportsGeneration, Task
 from goldilocks.records import Answer, Generation, Output, Prediction, Text
 from goldilocks.rows import item_of, named
 from goldilocks.support.files import from_json
 from goldilocks.support.frames import is_frame, rows_of_frame, table_of
+from goldilocks.support.machine.out_of_memory import out_of_memory
 from goldilocks.support.text.composition import NFC, composed, original
 from goldilocks.support.text.sentences import SENTENCE_END
 from goldilocks.support.text.word_tokenizer import cutter
 
 NO_REPLIES = "candidates is not a list of texts, and this bundle keeps no replies of its training rows to choose from"
 
+_MOST = 200
+"""Characters of a library's error that are shown."""
 Rows = Any
 """Rows to answer: a sequence of texts, tuples of texts or mappings, or a frame (see ``Bundle.items``)."""
 
@@ -79,7 +82,27 @@ class Bundle:
 
         Raises:
             InputError: the model does not generate, or not as many tokens as requested; or it has no such domain.
+            IntegrityError: the model fails, or its answers have not the shape that the bundle describes.
         """
+        try:
+            answers = self._answered(items, generation, domains)
+        except BaseException as error:
+            if not _is_a_failure(error):
+                raise
+            raise IntegrityError(
+                f"{self.folder}: its model failed ({_in_line(error)}); the bundle may be damaged, write it anew."
+            ) from error
+        shape = answers.probabilities.shape
+        if self.info.output is Output.LABEL and shape != (len(items), len(self.labels)):
+            raise IntegrityError(
+                f"{self.folder}: its model gave probabilities of the shape {shape} for {len(items)} texts and "
+                f"{len(self.labels)} labels; the bundle is damaged, write it anew."
+            )
+        return answers
+
+    def _answered(
+        self, items: Sequence[Text], generation: Generation | None, domains: Sequence[str | None] | None
+    ) -> Answers:
         if domains is not None and not self.domains:
             raise InputError(f"{self.folder}: has no domains; leave the domain out.")
         if not len(items):
@@ -274,14 +297,29 @@ def load(folder: Path | str) -> Bundle:
     try:
         model = engine.load(folder / MODEL, info.family)
         known = known_replies.load(folder)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except BaseException as error:
+        if not isinstance(error, OSError) and not _is_a_failure(error):
+            raise
         raise IntegrityError(
-            f"{folder}: its files are whole, but {info.family} cannot read them ({type(error).__name__}: {error}); "
+            f"{folder}: its files are whole, but {info.family} cannot read them ({_in_line(error)}); "
             f"it was written by {info.created_by}."
         ) from error
     if tuple(model.labels) != info.labels:
         raise IntegrityError(f"{folder}: the model's labels are not those in {INFO}; write the bundle anew.")
     return Bundle(info, model, folder, known)
+
+
+def _is_a_failure(error: BaseException) -> bool:
+    """Whether an error is a library's about what is in a file, and not one that says what to do, or of the machine."""
+    panic = type(error).__name__ == "PanicException"  # of libraries in Rust, such as tokenizers; it is no Exception
+    told = isinstance(error, GoldilocksError | OSError) or out_of_memory(error)
+    return panic or (isinstance(error, Exception) and not told)
+
+
+def _in_line(error: BaseException) -> str:
+    """An error in one line that is not too long, whatever is in the file that it is about."""
+    text = " ".join(str(error)[:_MOST].split())
+    return f"{type(error).__name__}: {text}{'…' if len(str(error)) > _MOST else ''}"
 
 
 def read_info(folder: Path) -> BundleInfo:

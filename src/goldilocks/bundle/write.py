@@ -271,7 +271,7 @@ def _write(
     more: _More,
 ) -> Path:
     folder = folder.absolute()
-    _check_target(folder)
+    check_target(folder)
     with _beside(folder) as part:
         if more.saved is not None:
             shutil.copytree(more.saved, part / MODEL)
@@ -312,7 +312,7 @@ def write_compressed(original: Bundle, record: Compression, model_folder: Path, 
     if taken is None or taken.score is None:
         raise IntegrityError(f"{folder}: not written, because no trial of the compression was taken.")
     folder = folder.absolute()
-    _check_target(folder)
+    check_target(folder)
     family = taken.family or original.info.family
     model = plugins.load("engines", taken.engine).load(model_folder, family)
     steps = ", ".join(taken.steps)
@@ -357,7 +357,12 @@ def _verify(part: Path, folder: Path) -> None:
         raise IntegrityError(f"{folder}: not written, because read back {checked.message}.")
 
 
-def _check_target(folder: Path) -> None:
+def check_target(folder: Path) -> None:
+    """See that a bundle may be written to a folder: one that is not there, is empty, or holds a bundle to be replaced.
+
+    Raises:
+        InputError: it holds something else.
+    """
     if folder.exists() and not (folder / INFO).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: is not a bundle and not empty; choose another --out.")
 

@@ -77,5 +77,5 @@ def compress(
     taken = record.taken
     if taken is not None and taken.loss is not None:
         share = taken.size_bytes / max(record.original.size_bytes, 1)
-        say(f"taken: {line(taken)}, {100 * share:.0f} % of the original's size")
+        say(f"taken: {line(taken)}; {100 * share:.0f} % of the original's size")
     say(f"bundle: {out}")

@@ -36,6 +36,7 @@ from goldilocks.cli.tune import tune
 from goldilocks.cli.verify import verify
 from goldilocks.errors import GoldilocksError, ProcessError
 from goldilocks.support.control_characters import visible
+from goldilocks.support.machine.out_of_memory import out_of_memory
 from goldilocks.support.machine.processes import LAUNCHED
 from goldilocks.support.text.translation import _, chosen_language, localised, use_language
 
@@ -71,6 +72,8 @@ app.add_typer(experience, name="experience")
 app.add_typer(catalog, name="catalog")
 
 _INTERRUPTED = 130
+_MOST = 2_000
+"""Characters of an error that are printed; of a longer one the middle is left out."""
 _shown = {"traceback": False}
 
 
@@ -113,10 +116,11 @@ def run() -> None:
         code = _failed(
             f"{where}{error.strerror or error}; free space, fix the permissions, or choose another --out.", 2
         )
-    except MemoryError:
-        code = _failed("out of memory; exclude the larger candidates (candidates.exclude) or use a larger machine.", 2)
     except Exception as error:
-        if hasattr(error, "exit_code") and hasattr(error, "show"):  # a mistake in the command line
+        if out_of_memory(error):
+            what = "out of memory; exclude the larger candidates (candidates.exclude) or use a larger machine."
+            code = _failed(what, 2)
+        elif hasattr(error, "exit_code") and hasattr(error, "show"):  # a mistake in the command line
             typer.echo(mistake(error), err=True)
             code = error.exit_code
         else:
@@ -128,6 +132,8 @@ def _failed(message: str, code: int) -> int:
     if _shown["traceback"]:
         traceback.print_exc()
     one_line = " ".join(visible(message).split())
+    if len(one_line) > _MOST:  # a value of someone's file
+        one_line = f"{one_line[: _MOST // 2]} … {one_line[-_MOST // 2 :]}"
     typer.echo(visible(_("error: {message}").format(message=localised(one_line))), err=True)
     return code
 

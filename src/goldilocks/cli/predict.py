@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from goldilocks.cli.console import say
 from goldilocks.cli.generation import (
     MaxTokensOption,
     SeedOption,
@@ -47,7 +49,13 @@ def predict(
         list[str] | None,
         typer.Option(help="Column that holds the text, or role=column (repeatable). Default: as in training."),
     ] = None,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Standard input is JSON Lines.")] = False,
+    jsonl: Annotated[
+        bool | None,
+        typer.Option(
+            "--jsonl/--no-jsonl",
+            help="Lines are JSON objects, or texts whatever they look like. Default: as the first line shows.",
+        ),
+    ] = None,
     scores: Annotated[bool, typer.Option("--scores", help="Include the probability of every label.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Write the predictions to this file instead of standard output.")
@@ -70,8 +78,8 @@ def predict(
 ) -> None:
     """Predict each row of FILE or standard input, in order, as it arrives.
 
-    A line holds the input of the task: one text, or several separated by tabs. JSON Lines and tables name inputs by
-    role or by the column of the training data; other columns, such as labels, are ignored.
+    A line holds the input of the task: one text, several separated by tabs, or a JSON object. JSON Lines and tables
+    name inputs by role or by the column of the training data; other columns, such as labels, are ignored.
 
     An unusable row yields {"error": "row 3: ..."}, and the following rows are predicted normally. The exit code is then
     2, and standard error names the first such row and their number.
@@ -101,7 +109,8 @@ def predict(
     rows = bad = 0
     first = ""
     with writing(out, form) as (write, flush):
-        for batch in arriving(source, task, columns, jsonl=jsonl, kept=kept):
+        told = partial(say, error=True)
+        for batch in arriving(source, task, columns, jsonl=jsonl, kept=kept, announce=told):
             for chunk, predictions in _predictions(model, batch, generation, domains, kept):
                 rows += len(chunk)
                 for number, item in chunk:

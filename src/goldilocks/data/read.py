@@ -10,7 +10,7 @@ from typing import Protocol
 
 from goldilocks.data.attributes import PREFIX, Attributes, attribute_columns
 from goldilocks.data.locate import locate
-from goldilocks.data.readers import hub_translation, parallel
+from goldilocks.data.readers import hub_translation, parallel, relations
 from goldilocks.data.readers.admission import MAX_BYTES, admit
 from goldilocks.data.readers.brat import brat_rows
 from goldilocks.data.readers.columns import Rows, Skipped
@@ -177,16 +177,23 @@ def _open_table(path: Path, fields: Mapping[str, str], task: Task, keep: Sequenc
     # Without the column that tells documents all neighbours would be joined: one that is named has to be there.
     optional = {fields.get(role, role) for role in task.OPTIONAL - ({"document"} & fields.keys())}
     marked = columns_of(table, fields) if task.OUTPUT is Output.TAGS else None
+    related = None
     if marked is not None:
         roles, columns = ["tokens", "tags", "document"], [*marked, fields.get("document", "document")]
     elif (pair := hub_translation.columns_of(table, task.FIELDS, fields)) is not None:
         columns = [pair.get(role, column) for role, column in zip(roles, columns, strict=True)]
         remarks.append(f"source is {pair['source']}, target is {pair['target']}")
+    elif (related := relations.columns_of(table, task.FIELDS, fields)) is not None:
+        columns = [related.get(role, column) for role, column in zip(roles, columns, strict=True)]
+        optional |= set(relations.COLUMNS)
+        remarks.append(relations.REMARK)
     attributes = attribute_columns(table.names, {column.split(".")[0] for column in columns} | set(columns), keep)
     rows = table.rows([*columns, *attributes], optional | (set(attributes) - set(keep)))
     opened = _Source([*roles, *(PREFIX + name for name in attributes)], rows, remarks)
     if marked is not None:
         opened.rows = tagged(rows, opened.repaired)
+    elif related is not None:
+        opened.rows = relations.apart(rows, opened.roles)
     if kind:
         remarks.append("read as CoNLL columns, as in a .conll file")
     opened.lines = 0 if table.kind in BINARY else text_facts(path).lines

@@ -7,6 +7,7 @@ wrong with it in place of the item; the caller decides what becomes of the other
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -51,7 +52,10 @@ class Kept:
 _TABLES = (".csv", ".parquet", ".xlsx", ".json", *SUFFIXES)
 _CHUNK = 1 << 16
 _ROWS = 1_000
+_MOST_NAMES = 5
 _BOM = "\ufeff".encode()
+_DOCUMENT = re.compile(rb"[\[{]$|\[\s*\{\s*\"")
+"""The first line of a JSON document over several lines, or of a list of objects."""
 
 
 def columns_of(task: Task, fields: Mapping[str, str]) -> dict[str, str]:
@@ -67,7 +71,13 @@ def columns_of(task: Task, fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def arriving(
-    source: Path | int, task: Task, columns: Columns, *, jsonl: bool = False, kept: Kept | None = None
+    source: Path | int,
+    task: Task,
+    columns: Columns,
+    *,
+    jsonl: bool | None = None,
+    kept: Kept | None = None,
+    announce: Callable[[str], None] = lambda _: None,
 ) -> Iterator[list[NumberedItem]]:
     """Rows, as many at a time as are there.
 
@@ -77,15 +87,17 @@ def arriving(
             descriptor.
         task: Says what of a row is read, and what is wrong with it.
         columns: Role -> column.
-        jsonl: A file descriptor holds JSON Lines.
+        jsonl: Whether lines are JSON Lines; ``None``: they are if the first is an object with a column that is read.
+            A .jsonl always is.
         kept: Gets further columns of each row; lines of text have those of the task's roles.
+        announce: Called with a sentence where lines are found to be JSON Lines.
 
     Raises:
         MissingError: there is no such file, or a table lacks a column that is to be kept.
         InputError: a table cannot be read as what it is by its first bytes or its name, a .gz ends in the middle, the
-            encoding cannot be detected.
+            encoding cannot be detected, or lines look like JSON and it is not known which of their texts is meant.
     """
-    reader = _Reader(task, columns if callable(columns) else lambda _: columns, kept or Kept(()))
+    reader = _Reader(task, columns if callable(columns) else lambda _: columns, kept or Kept(()), announce)
     if isinstance(source, int):
         return reader.from_lines(partial(os.read, source, _CHUNK), jsonl)
     if source.is_dir():
@@ -97,7 +109,7 @@ def arriving(
         kind = ".json"
     if kind in _TABLES or (kind == ".tsv" and source.is_file() and reader.has_header(source)):
         return reader.from_table(source)
-    return reader.from_file(source, kind == ".jsonl")
+    return reader.from_file(source, True if kind == ".jsonl" else jsonl)
 
 
 def unlabelled_items(path: Path, task: Task, columns: Columns, output: Output) -> list[Text]:
@@ -122,8 +134,9 @@ class _Reader:
     task: Task
     choose: Callable[[Collection[str]], Mapping[str, str]]
     kept: Kept
+    announce: Callable[[str], None]
 
-    def from_file(self, path: Path, jsonl: bool) -> Iterator[list[NumberedItem]]:
+    def from_file(self, path: Path, jsonl: bool | None) -> Iterator[list[NumberedItem]]:
         if path.is_file() and (not starts_in_utf8(path) or ends_in_carriage_returns(path)):
             # Recoded line by line: the lines of such a file are found only once it is decoded.
             recoded = (line.encode("utf-8", errors="surrogatepass") for line in lines_of(path))
@@ -132,7 +145,7 @@ class _Reader:
         with opened(path) as file:
             yield from self.from_lines(partial(file.read1, _CHUNK), jsonl)
 
-    def from_lines(self, read: Callable[[], bytes], jsonl: bool) -> Iterator[list[NumberedItem]]:
+    def from_lines(self, read: Callable[[], bytes], jsonl: bool | None) -> Iterator[list[NumberedItem]]:
         blank: list[tuple[int, bytes]] = []  # of JSON Lines: no rows where nothing comes behind them
         for lines in _whole_lines(read):
             if lines[0][0] == 1 and (encoding := marked_encoding(lines[0][1])) not in ("", "utf-8-sig"):
@@ -140,14 +153,47 @@ class _Reader:
                     f"the lines look like {encoding.upper()}, not UTF-8; convert them with iconv -f {encoding} "
                     "-t utf-8, or pass them as a file."
                 )
+            stripped = (raw.removeprefix(_BOM).strip() for _, raw in lines)
+            if jsonl is None and (first := next(filter(None, stripped), None)):
+                jsonl = self._is_json(first)
+            objects = jsonl is True
             lines = blank + lines
-            blank = list(takewhile(lambda numbered: jsonl and not numbered[1].strip(), reversed(lines)))[::-1]
+            blank = list(takewhile(lambda numbered: not numbered[1].strip(), reversed(lines)))[::-1] if objects else []
             rows = [
-                (number, self._line(number, raw.removeprefix(_BOM) if number == 1 else raw, jsonl))
+                (number, self._line(number, raw.removeprefix(_BOM) if number == 1 else raw, objects))
                 for number, raw in lines[: len(lines) - len(blank)]
             ]
             if rows:
                 yield rows
+
+    def _is_json(self, first: bytes) -> bool:
+        """Whether lines are JSON Lines, by the first that is not empty.
+
+        Raises:
+            InputError: they look like a JSON document, or like objects without a column that is read.
+        """
+        if _DOCUMENT.match(first):
+            raise InputError(
+                "the lines look like one JSON document; pass one object per line (jq -c '.[]'), or name the document "
+                "as a .json file. With predict --no-jsonl each line is a text."
+            )
+        try:
+            row = _object(first.decode("utf-8"))
+        except (UnicodeDecodeError, InputError):
+            return False
+        columns = list(self.choose(row).values())
+        if any(has_column(column, row) for column in columns):
+            self.announce(
+                f"The first line is a JSON object with {_names(row)}, so the lines are read as JSON "
+                "Lines; --no-jsonl takes them as texts."
+            )
+            return True
+        if not any(isinstance(cell, str) for cell in row.values()):
+            return False
+        raise InputError(
+            f"the first line is a JSON object with {_names(row)} and without {columns[0]!r}; name the "
+            "column with --field. With predict --no-jsonl each line is a text."
+        )
 
     def _line(self, number: int, raw: bytes, jsonl: bool) -> Text | InputError:
         try:
@@ -186,6 +232,7 @@ class _Reader:
         optional = {columns[role] for role in self.task.OPTIONAL if role in columns}
         # Rows that were not annotated are what a model is asked about.
         table.records = [dict(row.row) if isinstance(row, Skipped) and row.row else row for row in table.records]
+        table.only_accepted = False
         rows = table.rows(names, optional)
         while batch := list(islice(rows, _ROWS)):
             yield [(number, self._of_cells(number, names, cells, columns)) for number, cells in batch]
@@ -202,6 +249,10 @@ class _Reader:
             return item_of({column: row[column] for column in columns.values()}, self.task, columns)
         except InputError as error:
             return error
+
+
+def _names(row: Mapping[str, Any]) -> str:
+    return ", ".join(map(repr, islice(row, _MOST_NAMES))) + (", ..." if len(row) > _MOST_NAMES else "")
 
 
 def _whole_lines(read: Callable[[], bytes]) -> Iterator[list[tuple[int, bytes]]]:

@@ -6,7 +6,7 @@ transfer); Chaudhry et al. 2018, "Riemannian Walk for Incremental Learning" (for
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from goldilocks.answers import NO_LABEL
 from goldilocks.errors import InputError
 from goldilocks.evaluation.score import centred, draws, measured, score
-from goldilocks.protocols import Floats, Metric
+from goldilocks.protocols import AveragesClasses, Floats, Metric
 from goldilocks.records import Answer, DomainScore, Forgetting, Gold, Measured
 from goldilocks.support.scoring.statistics import (
     bootstrap_weights,
@@ -91,24 +91,26 @@ class DomainAnswers:
     unseen: bool = True
     """See ``records.DomainScore``."""
     labels: Collection[str] = ()
-    """The classes of the data set; another label is wrong, but no class with an F1 of its own. Empty: no such limit."""
+    """Labels, or tags, of the data set; another one is wrong, but no class of its own. Empty: no such limit."""
 
-    def over_own_labels(self) -> DomainAnswers:
-        """The same with ``NO_LABEL`` for every label that is none of the data set's.
+    def over_own_classes(self, metric: Metric) -> DomainAnswers:
+        """The same with ``NO_LABEL`` for every label of a class that the data set does not have.
 
-        Macro F1 would else count an F1 of 0 for each of these, however seldom it is given.
+        A mean over classes would else count a score of 0 for each of these, however seldom it is given.
         """
-        if not self.labels:
+        if not self.labels or not isinstance(metric, AveragesClasses):
             return self
-        own = {label: label for label in self.labels}
-        before, after = ([_among(own, answer) for answer in answers] for answers in (self.before, self.after))
+        own = {"", *map(metric.class_of, self.labels)}
+        before, after = (
+            [_among(own, metric.class_of, answer) for answer in answers] for answers in (self.before, self.after)
+        )
         return replace(self, before=before, after=after)
 
 
-def _among(own: Mapping[str, str], answer: Answer) -> Answer:
+def _among(own: Container[str], class_of: Callable[[str], str], answer: Answer) -> Answer:
     if isinstance(answer, tuple):
-        return tuple(own.get(str(label), NO_LABEL) for label in answer)
-    return own.get(str(answer), NO_LABEL)
+        return tuple(str(label) if class_of(str(label)) in own else NO_LABEL for label in answer)
+    return str(answer) if class_of(str(answer)) in own else NO_LABEL
 
 
 def forgetting_of(metric: Metric, part: str, domains: Sequence[DomainAnswers], *, seed: int = 0) -> Forgetting:
@@ -126,7 +128,7 @@ def forgetting_of(metric: Metric, part: str, domains: Sequence[DomainAnswers], *
     Raises:
         InputError: a data set has no rows, or not one answer for each.
     """
-    domains = [domain.over_own_labels() for domain in domains]
+    domains = [domain.over_own_classes(metric) for domain in domains]
     # Fewer draws are made of a large data set: all take part in as many as there are of each.
     weights = [bootstrap_weights(len(domain.gold), _DRAWS, seed + at) for at, domain in enumerate(domains)]
     count = min(map(len, weights))

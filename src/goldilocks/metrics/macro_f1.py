@@ -48,6 +48,11 @@ def items(gold: Sequence[str], predicted: Sequence[str | tuple[str, ...]]) -> Fl
     return class_counts(gold, [tuple(label for label in _labels(answer) if label != NO_LABEL) for answer in predicted])
 
 
+def class_of(label: str) -> str:
+    """See ``protocols.AveragesClasses``: each label is a class."""
+    return label
+
+
 def _labels(answer: str | tuple[str, ...]) -> tuple[str, ...]:
     return (answer,) if isinstance(answer, str) else answer
 

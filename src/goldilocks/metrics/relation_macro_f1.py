@@ -59,6 +59,11 @@ def _relation(label: str) -> tuple[str, ...]:
     return (next((label.removesuffix(way) for way in DIRECTIONS if label.endswith(way)), label),)
 
 
+def class_of(label: str) -> str:
+    """See ``protocols.AveragesClasses``: the relation without its direction."""
+    return "".join(_relation(label))
+
+
 def total(sums: Floats) -> Floats:
     """The mean F1 of the relations that occur, for each row of ``sums``."""
     hits, n_predicted, n_gold = np.split(np.asarray(sums, dtype=np.float64), 3, axis=1)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from goldilocks.answers import NO_LABEL
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
 from goldilocks.support.scoring.statistics import class_counts
@@ -31,6 +32,8 @@ EXAMPLES = (
     ((("B-PER", "O"), ("O",)), (("B-PER", "B-PER"), ("O",)), 2 / 3),
     # O: 1; B-LOC: predicted 2, gold 1, hit 1 -> 2/3; I-LOC: 0
     ((("O", "O", "B-LOC", "I-LOC"),), (("O", "O", "B-LOC", "B-LOC"),), 5 / 9),
+    # a word without an answer is a miss of its tag and no tag of its own: O 1, B-LOC 2/3
+    ((("O", "B-LOC", "B-LOC"),), (("O", "B-LOC", NO_LABEL),), 5 / 6),
 )
 
 
@@ -39,9 +42,15 @@ def items(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
     import scipy.sparse as sp
 
     right, given, sentence = flat_tags(gold, predicted)
+    claimed = [() if tag == NO_LABEL else (tag,) for tag in given] if NO_LABEL in given else given
     ones = np.ones(len(sentence), dtype=np.float32)
     gather = sp.csr_array((ones, (sentence, np.arange(len(sentence)))), shape=(len(gold), len(sentence)))
-    return sp.csr_array(gather @ class_counts(right, given))
+    return sp.csr_array(gather @ class_counts(right, claimed))
+
+
+def class_of(label: str) -> str:
+    """See ``protocols.AveragesClasses``: each tag is a class."""
+    return label
 
 
 def total(sums: Floats) -> Floats:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from goldilocks.errors import InputError
+from goldilocks.errors import GoldilocksError, InputError, IntegrityError
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.generation.prompts import answer_limit
 from goldilocks.nets.network import Addition, HeadConfig, Network, NetworkConfig
@@ -256,8 +256,13 @@ def _untrained(spec: BackboneSpec, tokenizer: Tokenizer, config: NetworkConfig, 
 
 
 def restored(folder: Path, build: Callable[[NetworkConfig], Backbone]) -> Network:
-    """The network that ``Network.save`` wrote, ready for inference."""
+    """The network that ``Network.save`` wrote, ready for inference.
+
+    Raises:
+        IntegrityError: it would need far more memory than its weights take on the disk.
+    """
     config = read_config(folder)
+    _refuse_larger(config, build, (folder / "weights.safetensors").stat().st_size)
     backbone = build(config)
     if config.int8_embeddings:
         from goldilocks.nets.layers.int8_embedding import empty_table
@@ -275,6 +280,27 @@ def restored(folder: Path, build: Callable[[NetworkConfig], Backbone]) -> Networ
             build_addition(loaded, addition)
     loaded.load_weights(folder)
     return loaded
+
+
+_ROOM = 1 << 26
+_GROWTH = 32
+"""A backbone may take so many times the bytes of its file: packed weights are unpacked (4 bits: 8 times)."""
+
+
+def _refuse_larger(config: NetworkConfig, build: Callable[[NetworkConfig], Backbone], stored: int) -> None:
+    """Build the backbone without memory for its weights first, so that a forged size does not take all there is."""
+    try:
+        with torch.device("meta"):
+            backbone = build(config)
+    except (GoldilocksError, RuntimeError, NotImplementedError, TypeError, ValueError, LookupError):
+        return  # building it in earnest says what is wrong
+    needed = sum(tensor.numel() * tensor.element_size() for tensor in backbone.state_dict().values())
+    needed += 4 * backbone.width * len(config.labels)
+    if needed > _GROWTH * stored + _ROOM:
+        raise IntegrityError(
+            f"network.json describes weights of {needed / 1e6:,.0f} MB, their file has {stored / 1e6:,.1f} MB; the "
+            "bundle is damaged, write it anew."
+        )
 
 
 def read_config(folder: Path) -> NetworkConfig:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from goldilocks.answers import Answers, of_labels
-from goldilocks.errors import InputError
+from goldilocks.errors import InputError, IntegrityError
 from goldilocks.nets.backbones.base import Backbone, pool
 from goldilocks.nets.tokenization.batching import Batch, Row, cheapest, padded
 from goldilocks.nets.tokenization.tokenizer import encodings
@@ -382,8 +382,18 @@ class Network:
         )
 
     def load_weights(self, folder: Path) -> None:
-        """Fill ``module`` from ``weights.safetensors``, in the precision ``module`` has."""
+        """Fill ``module`` from ``weights.safetensors``, in the precision ``module`` has.
+
+        Raises:
+            IntegrityError: whole numbers stand in place of a weight, which would be taken for huge ones.
+        """
         weights = read_weights(folder / "weights.safetensors")
+        for name, weight in self.module.state_dict().items():
+            if name in weights and weights[name].is_floating_point() != weight.is_floating_point():
+                raise IntegrityError(
+                    f"{folder}: {name!r} is stored as {weights[name].dtype} in place of {weight.dtype}; the bundle is "
+                    "damaged, write it anew."
+                )
         shared = self.module.state_dict().keys() - own_weights(self.module).keys()
         tied = {name: weight for name, weight in self.module.state_dict().items() if name in shared}
         self.module.load_state_dict(weights | tied)

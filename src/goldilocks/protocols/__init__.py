@@ -39,6 +39,7 @@ from goldilocks.protocols.methods import OnRequest as OnRequest
 from goldilocks.protocols.methods import ReadsHubListings as ReadsHubListings
 from goldilocks.protocols.methods import ReplacesHead as ReplacesHead
 from goldilocks.protocols.methods import Variant as Variant
+from goldilocks.protocols.metrics import AveragesClasses as AveragesClasses
 from goldilocks.protocols.metrics import ExplainsErrors as ExplainsErrors
 from goldilocks.protocols.metrics import Metric as Metric
 from goldilocks.protocols.metrics import ReportsConditions as ReportsConditions

@@ -54,6 +54,17 @@ class ReportsConditions(Protocol):
 
 
 @runtime_checkable
+class AveragesClasses(Protocol):
+    """A metric (beside ``Metric``) that is a plain mean over classes; ``NO_LABEL`` belongs to none of them.
+
+    An answer of a class that the data do not have would add a class with a score of 0, however seldom it is given.
+    """
+
+    def class_of(self, label: str) -> str:
+        """The class that a label, or a tag, counts for; empty: none."""
+
+
+@runtime_checkable
 class ExplainsErrors(Protocol):
     """A metric (besides ``Metric``) that can show where an answer goes wrong."""
 

@@ -45,11 +45,13 @@ def hosted_or_own_lines(decision: Decision) -> list[str]:
             first = f"{compared.hosted} costs less than {compared.own} at any volume, errors included; {stated}."
         case side:
             assert compared.requests is not None
-            upwards = "upwards" if side == "above" else "downwards"
-            volume = f"{_counts(compared.requests)} requests per month"
+            volume = _counts(compared.requests)
             first = (
-                f"Hosted or own: {compared.own} costs less than {compared.hosted} from {volume} {upwards}, errors "
-                f"included; {stated}."
+                f"Hosted or own: {compared.own} costs less than {compared.hosted} from {volume} requests per month "
+                f"upwards, errors included; {stated}."
+                if side == "above"
+                else f"Hosted or own: {compared.own} costs less than {compared.hosted} from {volume} requests per "
+                f"month downwards, errors included; {stated}."
             )
     if compared.labels is None or not compared.rows:
         return [first]
@@ -64,14 +66,14 @@ def _counts(measured: Measured) -> str:
 
 
 def _rounded(count: float) -> str:
-    """Two significant digits.
+    """Two significant digits; no words, which a translation would have to find.
 
     Example:
         >>> _rounded(41_234.0), _rounded(3.2), _rounded(1e12)
-        ('41,000', '3', 'more than a billion')
+        ('41,000', '3', '> 1,000,000,000')
     """
     if count >= 1e9:
-        return "more than a billion"
+        return "> 1,000,000,000"
     digits = max(0, math.floor(math.log10(count)) - 1) if count >= 1 else 0
     return f"{round(count / 10**digits) * 10**digits:,.0f}"
 

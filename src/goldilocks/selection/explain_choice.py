@@ -125,7 +125,9 @@ def _valid_range(winner: str, ranges: Sequence[AlphaRange], objective: Objective
         )
     plausible = here.alpha_from / requests >= _MIN_PRICE
     low = _plain(here.alpha_from / requests if plausible else 0.0)
-    if here.alpha_to is not None:
+    if here.alpha_to is not None and here.alpha_to / requests < _MIN_PRICE:
+        span = f"if an error costs less than {_plain(_MIN_PRICE)} {objective.currency}"
+    elif here.alpha_to is not None:
         span = f"if an error costs between {low} and {_plain(here.alpha_to / requests)} {objective.currency}"
     elif plausible:
         span = f"from {low} {objective.currency} per error upwards"
@@ -141,16 +143,16 @@ _MIN_PRICE = 1e-6
 
 
 def _plain(value: float) -> str:
-    """Three digits, thousands separated, without an exponent.
+    """Three digits, thousands separated, without an exponent and without words, which a translation would have to find.
 
     Example:
-        >>> _plain(5.154e-06), _plain(0.25), _plain(1234.0)
-        ('0.00000515', '0.25', '1,234')
+        >>> _plain(5.154e-06), _plain(0.25), _plain(1234.0), _plain(1e-9)
+        ('0.00000515', '0.25', '1,234', '< 0.000001')
     """
     if value <= 0:
         return "0"
     if value < _MIN_PRICE:
-        return "less than 0.000001"
+        return "< 0.000001"
     digits = max(0, 2 - math.floor(math.log10(value)))
     shown = f"{value:,.{digits}f}"
     return shown.rstrip("0").rstrip(".") if "." in shown else shown

@@ -26,6 +26,7 @@ from goldilocks.selection.record_lines import read_lines, read_trial_lines
 from goldilocks.selection.stored_answers import read_answers, read_baseline_answers, read_gold, write_answers
 from goldilocks.support.endpoints.spending_log import SpendingLog
 from goldilocks.support.files import append_line, from_json, plain, read_text, to_json, write_text
+from goldilocks.support.frames import ROWS
 
 _PART = re.compile(r"\..+\.\d+\.part")
 """What ``write_bytes`` calls a file that is not whole yet."""
@@ -162,9 +163,7 @@ class Workspace:
             self.folder.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise InputError(
-                f"{self.folder}: cannot be written to ({error.strerror}); choose another folder with --out."
-            ) from error
+            raise self._not_writable(error) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -175,15 +174,28 @@ class Workspace:
         finally:
             os.close(handle)
 
+    def _not_writable(self, error: OSError) -> InputError:
+        return InputError(f"{self.folder}: cannot be written to ({error.strerror}); choose another folder with --out.")
+
     @contextmanager
     def removed_if_not_started(self) -> Iterator[None]:
-        """Remove the folder again where it was made here and bad input ends the run before candidates are known."""
-        new = not self.folder.exists()
+        """Remove what was written where no run was here and bad input ends the new one before candidates are known.
+
+        A folder that was there before stays, with what was in it.
+        """
+        try:
+            before = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else None
+        except OSError as error:
+            raise self._not_writable(error) from error
         try:
             yield
         except GoldilocksError:
-            if new and not self.pool.exists():
+            if before is None and not self.pool.exists():
                 shutil.rmtree(self.folder, ignore_errors=True)
+            elif before is not None and self.task.name not in before and not self.pool.exists():
+                for name in (self.task.name, self.data.name, self.baselines.name, ".lock", *ROWS):
+                    if name not in before:
+                        (self.folder / name).unlink(missing_ok=True)
             raise
 
     def check_free(self, *, resume: bool) -> None:
@@ -199,31 +211,33 @@ class Workspace:
             )
 
     def begin(self, spec: TaskSpec, *, resume: bool) -> None:
-        """Write the resolved task, or see that the one that is there is the same.
+        """Write the resolved task, or see that the one that is there is the same: then nothing is changed yet.
 
         Raises:
             InputError: the folder holds a run and ``resume`` is off, or the run there is of another task.
         """
-        import yaml
-
-        wanted = plain(spec)
-        self.remove_parts()
         if self.cleaned.exists() and resume:
             raise InputError(
                 f"{self.folder}: was cleaned, so its models are gone and it cannot go on; choose another --out."
             )
         self.check_free(resume=resume)
-        if self.task.exists():
-            there = plain(self.read_task())
-            # Where the project is does not matter: whether its data are the same, their fingerprint says.
-            unimportant = _NOT_THE_TASK
-            differ = sorted(key for key in wanted if key not in unimportant and there.get(key) != wanted[key])
-            if differ:
-                raise InputError(
-                    f"{self.folder}: holds a run of another task (differs in {', '.join(differ)}); "
-                    "choose another --out."
-                )
-        write_text(self.task, yaml.safe_dump(wanted, allow_unicode=True, sort_keys=False))
+        if not self.task.exists():
+            self.write_task(spec)
+            return
+        wanted, there = plain(spec), plain(self.read_task())
+        # Where the project is does not matter: whether its data are the same, their fingerprint says.
+        differ = sorted(key for key in wanted if key not in _NOT_THE_TASK and there.get(key) != wanted[key])
+        if differ:
+            raise InputError(
+                f"{self.folder}: holds a run of another task (differs in {', '.join(differ)}); choose another --out."
+            )
+
+    def write_task(self, spec: TaskSpec) -> None:
+        """Write the resolved task; of a resumed run once it is known to go on, as budget and folder may be new."""
+        import yaml
+
+        self.remove_parts()
+        write_text(self.task, yaml.safe_dump(plain(spec), allow_unicode=True, sort_keys=False))
 
     def read_task(self) -> TaskSpec:
         """The task of the run; what an earlier version did not write has its default.

@@ -19,6 +19,8 @@ from goldilocks.support.files import write_text
 if TYPE_CHECKING:
     import pyarrow as pa
 
+ROWS = ("rows.jsonl", "rows.parquet")
+"""What ``write_rows`` calls its files."""
 _PANDAS_INDEX = "__index_level_"
 
 
@@ -75,28 +77,48 @@ def rows_of_frame(data: Any, columns: Sequence[str], wanted_for: str) -> list[di
 def write_rows(data: Any, folder: Path) -> Path:
     """Write rows that are held in memory to ``folder``, where ``data.train`` of a task can name them.
 
-    A frame becomes ``rows.parquet``; a list of mappings becomes ``rows.jsonl``.
+    A frame becomes ``rows.parquet``; a list of mappings becomes ``rows.jsonl``. A file that is there stays as it is.
 
     Raises:
-        InputError: there are no rows, or a cell is of a type that neither format holds.
+        InputError: there are no rows, a cell is of a type that neither format holds, or the folder has other rows.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     if is_rows(data):
-        path = folder / "rows.jsonl"
-        try:
-            lines = [json.dumps(dict(row), ensure_ascii=False) for row in data]
-        except TypeError as error:
-            raise InputError(f"a row cannot be written as JSON ({error}); use texts, numbers and lists.") from error
-        write_text(path, "\n".join(lines) + "\n")
+        path = folder / ROWS[0]
+        text = _json_lines(data)
+        _refuse_others(folder, same=path.exists() and path.read_bytes() == text.encode("utf-8"))
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_text(path, text)
         return path
     import pyarrow.parquet as pq
 
     table = table_of(data)
     if not table.num_rows:
         raise InputError(f"the {type(data).__name__} has no rows; pass labelled rows.")
-    path = folder / "rows.parquet"
-    pq.write_table(table, path)
+    path = folder / ROWS[1]
+    _refuse_others(folder, same=path.exists() and table.equals(pq.read_table(path)))
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, path)
     return path
+
+
+def _json_lines(rows: Sequence[Mapping[str, Any]]) -> str:
+    try:
+        text = "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"a row cannot be written as JSON ({error}); use texts, numbers and lists.") from error
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can write
+        return "".join(json.dumps(dict(row)) + "\n" for row in rows)
+    return text
+
+
+def _refuse_others(folder: Path, *, same: bool) -> None:
+    """See that a folder has no other rows: a run there was begun with them."""
+    if not same and any((folder / name).exists() for name in ROWS):
+        raise InputError(f"{folder}: a run on other rows was begun here; pass those rows, or another out.")
 
 
 def in_words(data: object, text: str, folder: Path) -> str:

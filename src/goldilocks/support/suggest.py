@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from itertools import islice
+
+_LONGEST, _MOST = 100, 5_000
+"""Names longer than this, and more of them, are not compared: the time grows with the square of their length."""
 
 
 def closest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
@@ -14,7 +18,10 @@ def closest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | No
         known: The names there are.
         cutoff: Least similarity, 0 to 1 (``difflib.SequenceMatcher.ratio``).
     """
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    if len(name) > _LONGEST:
+        return None
+    short = list(islice((other for other in known if len(other) <= _LONGEST), _MOST))
+    matches = difflib.get_close_matches(name, short, n=1, cutoff=cutoff)
     return matches[0] if matches else None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 
@@ -131,6 +132,39 @@ def seven_bit_encoding(line: bytes) -> str:
         return codec if codec and not line.decode(codec).isascii() else ""
     except UnicodeDecodeError:
         return ""
+
+
+UTF7_LEAST = 3
+"""Words in UTF-7 by which a file is taken to be in it."""
+_RARE = "\u0600"
+"""Below are the letters of Latin, Greek, Cyrillic and Hebrew."""
+_UTF7 = re.compile(rb"\+([A-Za-z0-9+/]*)(-?)")
+
+
+def utf7_words(line: bytes) -> tuple[int, int]:
+    """How many runs of letters beyond ASCII a line has as UTF-7, and how many of its ``+`` cannot be UTF-7.
+
+    A run of a single rare character is neither: ``1+100-2`` would be one.
+
+    Example:
+        >>> utf7_words("Größe +, 服务".encode("utf-7")), utf7_words(b"C++ and 1+1-2"), utf7_words(b"1+100-2")
+        ((2, 0), (0, 2), (0, 0))
+    """
+    words = wrong = 0
+    for match in _UTF7.finditer(line):
+        if match[0] == b"+-":
+            continue
+        try:
+            text = match[0].decode("utf-7")
+        except UnicodeDecodeError:
+            wrong += 1
+            continue
+        kinds = {unicodedata.category(character)[0] for character in text}
+        if not kinds <= set("LMPSNZ") or text.isascii():
+            wrong += 1
+        else:
+            words += "L" in kinds and (len(text) > 1 or text < _RARE)
+    return words, wrong
 
 
 def detect(sample: bytes) -> tuple[str, str] | None:

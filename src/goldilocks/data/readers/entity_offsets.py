@@ -236,9 +236,13 @@ def tags_from(text: str, entities: Sequence[Entity], *, cut_at: Collection[int] 
                 "something else than characters?"
             )
         if start not in starts or end not in ends:
-            edge = "begins" if start not in starts else "ends"
-            what = "with a blank" if text[start if edge == "begins" else end - 1].isspace() else "inside a word"
-            return f"{where} {edge} {what} ({shown}); offsets count characters from 0, the end is exclusive"
+            if start not in starts:
+                blank = text[start].isspace()
+                wrong = f"{where} begins with a blank" if blank else f"{where} begins inside a word"
+            else:
+                blank = text[end - 1].isspace()
+                wrong = f"{where} ends with a blank" if blank else f"{where} ends inside a word"
+            return f"{wrong} ({shown}); offsets count characters from 0, the end is exclusive"
         if starts[start] <= behind:
             return f"{where} ({shown}) overlaps another; a word has one tag, so keep one of the two"
         behind = ends[end]

@@ -7,12 +7,13 @@ and ``labels``, together with the other columns of the tool; rows that were not 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from goldilocks.data.readers.columns import Skipped
+from goldilocks.data.readers.columns import Rows, Skipped
 from goldilocks.data.readers.json_document import Record
+from goldilocks.support.text.cells import empty
 
 ANSWERS = ("accept", "reject", "ignore")
 _PRODIGY = ("_input_hash", "_task_hash", "spans", "options", "accept", "label")
@@ -58,7 +59,30 @@ def _export_of(record: Any) -> Export | None:
         return Export("spaCy (Doc.to_json)", _spacy_document)
     if "id" in record and ("text" in record or "data" in record) and _doccano_labels(record.get("label")):
         return Export("doccano", _doccano)
+    if isinstance(record.get("text"), str) and _objects(record.get("entities")) and _objects(record.get("relations")):
+        return Export("doccano", _doccano)
     return None
+
+
+def is_prodigy(names: Collection[str], answers: Iterable[Any]) -> bool:
+    """Whether a table is an export of Prodigy, by the names of its columns and the first cells of ``answer``."""
+    if not {"text", "answer"} <= set(names) or not any(name in names for name in _PRODIGY):
+        return False
+    given = {answer for answer in answers if not empty(answer)}
+    return bool(given) and all(isinstance(answer, str) and answer in ANSWERS for answer in given)
+
+
+def accepted(rows: Rows) -> Rows:
+    """Rows of such a table, whose last cell is the answer, without it; those that were not accepted are left out."""
+    for number, cells in rows:
+        if isinstance(cells, str):
+            yield number, cells
+        else:
+            yield number, cells[:-1] if cells[-1] == "accept" else _not_accepted(cells[-1])
+
+
+def _not_accepted(answer: Any) -> Skipped:
+    return Skipped(f"the answer {answer!r} (only 'accept' is right)")
 
 
 def ner_annotator(content: Any) -> list[Any] | None:
@@ -137,8 +161,11 @@ def _annotated(data: Record, results: Any) -> Record | str:
     row = dict(data)
     entities: list[Any] = []
     spans, choices = False, list[str]()
-    for result in results if isinstance(results, list) else []:
-        value = result.get("value") if isinstance(result, dict) else None
+    results = [result for result in results if isinstance(result, dict)] if isinstance(results, list) else []
+    if any(result.get("type") == "relation" for result in results):
+        row["relations"] = _arrows(results)
+    for result in results:
+        value = result.get("value")
         if not isinstance(value, dict):
             continue
         name, kind = str(result.get("from_name", "label")), str(result.get("type", ""))
@@ -159,6 +186,24 @@ def _annotated(data: Record, results: Any) -> Record | str:
     if spans or "label" not in row:
         row["entities"] = entities
     return row
+
+
+def _arrows(results: Sequence[Record]) -> list[Record]:
+    """The relations between regions, as Prodigy has them."""
+    regions = {str(result.get("id")): result.get("value") for result in results if result.get("type") != "relation"}
+    arrows: list[Record] = []
+    for result in results:
+        if result.get("type") != "relation":
+            continue
+        ends = [regions.get(str(result.get(key))) for key in ("from_id", "to_id")]
+        head, child = ends[::-1] if result.get("direction") == "left" else ends
+        labels = result.get("labels") or [None]
+        directed = result.get("direction") != "bi"
+        arrows += [
+            {"head_span": head, "child_span": child, "label": label, "directed": directed}
+            for label in (labels if isinstance(labels, list) else [labels])
+        ]
+    return arrows
 
 
 def _region(value: Record, kind: str) -> Record | str:
@@ -192,7 +237,7 @@ def _prodigy(record: Any) -> Record | str:
     if "answer" not in record and "_input_hash" not in record:
         return dict(record)  # a row from elsewhere in the same file
     if answer != "accept":
-        return Skipped(f"the answer {answer!r} (only 'accept' is right)")
+        return _not_accepted(answer)
     row = {name: cell for name, cell in record.items() if not (name == "tokens" and _objects(cell))}
     if not any(key in record for key in ("label", "accept", "options")) or "spans" in record:
         row["entities"] = record.get("spans") or []
@@ -202,7 +247,10 @@ def _prodigy(record: Any) -> Record | str:
 
 
 def _doccano(record: Any) -> Record | str:
-    """``label`` is a list, of labels or of ``[start, end, label]``; older exports call the text ``data``."""
+    """``label`` is a list, of labels or of ``[start, end, label]``; older exports call the text ``data``.
+
+    Exports with relations have ``entities`` and ``relations`` instead (``relations.py``).
+    """
     if not isinstance(record, dict):
         return "not a JSON object"
     row = {"text": record.get("data"), **record} if "text" not in record else dict(record)

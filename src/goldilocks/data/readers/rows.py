@@ -10,18 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from goldilocks.data.readers import conll, json_document, json_lines, parquet, workbook
 from goldilocks.data.readers.columns import Rows
 from goldilocks.data.readers.delimited import USUAL, Dialect, delimited_rows, dialect_of, header_of
-from goldilocks.data.readers.exports import Export, export_of, ner_annotator
+from goldilocks.data.readers.exports import Export, accepted, export_of, is_prodigy, ner_annotator
 from goldilocks.data.readers.recognise import recognise
 from goldilocks.data.readers.text_file import lines_of, text_facts
 from goldilocks.errors import InputError
 
 FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".xlsx", *conll.SUFFIXES)
 BINARY = (".parquet", ".xlsx")
+ANSWER = "answer"
 
 
 @dataclass(slots=True)
@@ -39,6 +41,8 @@ class Table:
     export: Export | None = None
     records: list[json_document.Record | str] = field(default_factory=list)
     """The rows of a .json, which is one document."""
+    only_accepted: bool = False
+    """Whether a column ``answer`` says which rows were accepted: the others are left out."""
 
     def rows(self, columns: Sequence[str], optional: Collection[str] = frozenset()) -> Rows:
         """Rows with these columns.
@@ -50,6 +54,11 @@ class Table:
         Raises:
             InputError: a column is missing, or the quoting or compression is damaged.
         """
+        if self.only_accepted:
+            return accepted(self._rows([*columns, ANSWER], optional))
+        return self._rows(columns, optional)
+
+    def _rows(self, columns: Sequence[str], optional: Collection[str]) -> Rows:
         if self.kind == ".jsonl":
             return json_lines.json_line_rows(self.path, columns, optional, self.export.convert if self.export else None)
         if self.kind == ".json":
@@ -99,6 +108,10 @@ def open_table(path: Path, wanted: Sequence[str] = (), *, kind: str = "") -> Tab
         table.dialect, more = dialect_of(path, kind, wanted)
         table.remarks += more
         table.names = header_of(path, table.dialect)
+    if table.kind in (*BINARY, *USUAL) and ANSWER in table.names and ANSWER not in wanted:
+        first = islice(table.rows([ANSWER]), json_lines.NAMED_BY)
+        table.only_accepted = is_prodigy(table.names, (cells[0] for _, cells in first if not isinstance(cells, str)))
+        remarks += ["read as an export of Prodigy"] if table.only_accepted else []
     return table
 
 

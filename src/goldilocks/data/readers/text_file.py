@@ -22,7 +22,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
-from goldilocks.data.readers.encodings import NAMES, SAMPLE_BYTES, detect, marked_encoding, seven_bit_encoding
+from goldilocks.data.readers.encodings import (
+    NAMES,
+    SAMPLE_BYTES,
+    UTF7_LEAST,
+    detect,
+    marked_encoding,
+    seven_bit_encoding,
+    utf7_words,
+)
 from goldilocks.errors import InputError
 
 SNIFFED_BYTES = 4_096
@@ -160,6 +168,9 @@ def starts_in_utf8(path: Path) -> bool:
         return True
     if marked_encoding(start[:SNIFFED_BYTES]) not in ("", "utf-8-sig") or any(map(_switches, start.splitlines())):
         return False
+    if start.isascii() and b"+" in start:
+        words, wrong = utf7_words(start)
+        return bool(wrong) or words < UTF7_LEAST
     valid, invalid = _sorted(start.splitlines())
     return valid >= len(invalid) or detect(b"\n".join(raw for _, raw in invalid)) is None
 
@@ -187,12 +198,16 @@ def _facts(version: tuple[Path, int, int]) -> TextFacts:
     lines, valid, invalid = 0, 0, list[tuple[int, bytes]]()
     n_invalid = sampled = 0
     switching = Counter[str]()
+    utf7 = not_utf7 = 0
     number, raw = 0, b""
     with opened(path) as file:
         for number, raw in enumerate(file, start=1):
             lines += not raw.isspace()
             if raw.isascii():
                 switching[_switches(raw)] += 1
+                if b"+" in raw and not not_utf7:
+                    words, not_utf7 = utf7_words(raw)
+                    utf7 += words
                 continue
             try:
                 raw.decode("utf-8")
@@ -204,6 +219,8 @@ def _facts(version: tuple[Path, int, int]) -> TextFacts:
                     invalid.append((number, raw))
     if not n_invalid and not valid and (codec := next((name for name in switching if name), "")):
         return _with_lines(path, TextFacts(codec, NAMES[codec], 0))
+    if utf7 >= UTF7_LEAST and not (not_utf7 or valid or n_invalid):
+        return _with_lines(path, TextFacts("utf-7", "UTF-7", 0))
     if not n_invalid:
         return _with_lines(path, TextFacts("utf-8", "", lines))
     _refuse_damaged(path, invalid, n_invalid, number, raw)
@@ -265,10 +282,10 @@ def _with_lines(path: Path, facts: TextFacts) -> TextFacts:
 
 
 def _refuse_mixed(path: Path, numbers: list[int], n_invalid: int) -> None:
-    shown = ", ".join(map(str, numbers[:NAMED_LINES]))
-    more = f" and {n_invalid - NAMED_LINES:,} more" if n_invalid > NAMED_LINES else ""
+    shown = f"line{'s' if n_invalid > 1 else ''} {', '.join(map(str, numbers[:NAMED_LINES]))}"
+    shown += f" and {n_invalid - NAMED_LINES:,} more" if n_invalid > NAMED_LINES else ""
     raise InputError(
-        f"{path.name}: line{'s' if n_invalid > 1 else ''} {shown}{more}: not UTF-8, as the other lines are; correct or "
+        f"{path.name}: {shown}: not UTF-8, as the other lines are; correct or "
         "remove these lines. (Converting the whole file would spoil the others.)"
     )
 

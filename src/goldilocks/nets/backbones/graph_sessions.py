@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from goldilocks.errors import IntegrityError
 from goldilocks.support.machine.hardware import cores
 
 Arrays = Mapping[str, npt.NDArray[np.int64]]
@@ -35,13 +37,29 @@ def _threads() -> int:
     return min(cores(), torch.get_num_threads())
 
 
+def _check_alone(path: Path) -> None:
+    """See that a graph holds its weights itself: it could name any other file of the machine as their place.
+
+    Raises:
+        IntegrityError: it has tensors elsewhere (``external_data`` with a ``location``).
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if content.find(b"location") >= 0:
+            raise IntegrityError(f"{path}: has weights in other files (external data); a bundle's graph holds its own.")
+
+
 class OnnxRuntimeSession:
     """A graph on ONNX Runtime's CPU provider."""
 
     def __init__(self, path: Path) -> None:
-        """Open the graph."""
+        """Open the graph.
+
+        Raises:
+            IntegrityError: its weights are in other files.
+        """
         import onnxruntime
 
+        _check_alone(path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = _threads()
         options.inter_op_num_threads = 1
@@ -63,7 +81,12 @@ class OpenVinoSession:
     """A graph on OpenVINO's CPU plug-in, in float32 as it is stored (by default it would compute in bfloat16)."""
 
     def __init__(self, path: Path) -> None:
-        """Read and compile the graph."""
+        """Read and compile the graph.
+
+        Raises:
+            IntegrityError: its weights are in other files.
+        """
+        _check_alone(path)
         core = import_openvino().Core()
         options = {
             "INFERENCE_NUM_THREADS": _threads(),

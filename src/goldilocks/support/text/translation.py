@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import gettext as _gettext
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -252,13 +252,13 @@ _FULL_WIDTH = (
     "\N{FULLWIDTH QUESTION MARK}\N{FULLWIDTH RIGHT PARENTHESIS}"
 )
 _UNITS = {"h": "小时", "min": "分钟", "s": "秒"}
-_ROWS = re.compile(r"rows? (\d+(?:, \d+)*)(?: and ([\d,]+) more)?")
-"""As ``data.findings.rows_in_words`` writes them."""
+_ROWS = re.compile(r"(?:row|line)s? (\d+(?:, \d+)*)(?: and ([\d,]+) more)?")
+"""As ``data.findings.rows_in_words`` writes them, and numbers of lines."""
 _DURATION = re.compile(r"(\d[\d.,]*) (h|min|s)\b")
 
 
 def _rows(code: str, text: str) -> str | None:
-    """Numbers of rows."""
+    """Numbers of rows or lines."""
     match = _ROWS.fullmatch(text) if code == "zh" else None
     if match is None:
         return None
@@ -306,29 +306,34 @@ def _template(message: str, translation: str, before: str = "") -> _Template | N
         return None
     parsed = list(Formatter().parse(message)) if fields else [(message, None, None, None)]
     letters = sum(character.isalpha() for literal, *_rest in parsed for character in literal)
-    pattern = "".join(
-        re.escape(literal) + ("" if name is None else _value_after(literal, letters, first=place == 0))
-        for place, (literal, name, *_rest) in enumerate(parsed)
-    )
-    literals = tuple(literal for literal, *_rest in parsed if literal)
+    before_values = [literal for literal, *_rest in parsed]
+    pattern = before
+    for place, (literal, name, *_rest) in enumerate(parsed):
+        behind = before_values[place + 1] if place + 1 < len(parsed) else ""
+        between = {literal if place else "", behind} & {", ", "; "}
+        value = "" if name is None else _value_after(literal, letters, first=place == 0, without=between)
+        pattern += re.escape(literal) + value
+    literals = tuple(literal for literal in before_values if literal)
     names = frozenset(name for _text, name, _spec, conversion in Formatter().parse(translation) if name and conversion)
-    return _Template(literals, re.compile(before + pattern, re.DOTALL), fields, names, translation)
+    return _Template(literals, re.compile(pattern, re.DOTALL), fields, names, translation)
 
 
-def _value_after(literal: str, letters: int, *, first: bool) -> str:
+def _value_after(literal: str, letters: int, *, first: bool, without: Collection[str]) -> str:
     """What the value of a placeholder may be.
 
     Args:
         literal: What precedes it in the message.
         letters: Letters of the message outside its placeholders.
         first: Whether it is the first placeholder of the message.
+        without: Punctuation that alone parts it from its neighbours. Within a value it would be taken for the place
+            where the value ends, so that a text with it in a value stays as it is.
     """
     if letters < _WEAK:
         return r"(\S*?|\d[\d.,]* (?:s|min|h))"
-    if literal.endswith((": ", "(", ".")) or (not literal and not first):  # the latter is an addition to the one before
-        value = r"(?:(?!\. [A-Z(]).)*?"  # a list with semicolons, but no second sentence
-    else:
-        value = r"(?:(?!\. [A-Z(]|; ).)*?"
+    refused = [r"\. [A-Z(]", *map(re.escape, sorted(without))]
+    if not (literal.endswith((": ", "(", ".")) or (not literal and not first)):  # a list with semicolons may follow
+        refused.append("; ")
+    value = f"(?:(?!{'|'.join(refused)}).)*?"  # in no case a second sentence
     return rf"((?: {value}\.?)?)" if literal.endswith(".") else f"({value})"
 
 
