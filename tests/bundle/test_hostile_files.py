@@ -103,7 +103,7 @@ def test_error_about_a_value_of_the_file_is_no_longer_than_a_line(bundle: Path) 
 def network(tmp_path: Path) -> Path:
     """The folder of a small network."""
     family = plugins.load("families", "cnn")
-    model = family.create(made.facts("cnn"), plugins.load("methods", "scratch"), made.PART, made.DATASET.goal, seed=0)
+    model = family.create(made.facts("cnn"), None, made.PART, made.DATASET.goal, seed=0)
     (tmp_path / "model").mkdir()
     model.save(tmp_path / "model")
     assert family.restore(tmp_path / "model").labels == ("dry", "wet")
