@@ -1,17 +1,21 @@
 """The request log: masked, sampled, rotated, forgotten in time, and never in the way of answers."""
 
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from served import client, service_in, settings
+from served import BASE, ScriptedEngine, client, service_in, settings
+from starlette.testclient import TestClient
 
 from goldilocks.errors import InputError, RequestError
 from goldilocks.serving.access import ApiKey, add_key
+from goldilocks.serving.app import make_app
 from goldilocks.serving.log_rows import LogRow
 from goldilocks.serving.request_log import RequestLog
+from goldilocks.serving.service import Service
 from goldilocks.serving.settings import LogSettings
 
 MAIL = "ann@example.org"
@@ -74,6 +78,24 @@ def test_feedback_that_is_no_answer_is_refused(tmp_path: Path, weather_bundle: P
         got = api.post("/v1/feedback", content=body, headers={"content-type": "application/json"})
     assert (got.status_code, got.json()["error"]["code"]) == (422, "invalid_body")
     assert "answer" in got.json()["error"]["message"]
+
+
+def test_much_text_is_masked_while_others_are_answered(tmp_path: Path, weather_bundle: Path) -> None:
+    searched_by: dict[int, threading.Thread] = {}
+
+    def find(text: str) -> list[tuple[str, int, int]]:
+        searched_by.setdefault(len(text), threading.current_thread())
+        return []
+
+    made = settings({"weather": weather_bundle}, log={"path": str(tmp_path / "log.sqlite")}, masking={"inputs": True})
+    service = Service(made, lambda _: ScriptedEngine(), find)
+    service.wait(60)
+    with TestClient(make_app(service), base_url=BASE) as api:
+        for text in ("rain", "r" * 30_000):
+            assert api.post("/v1/classify", json={"input": text}).status_code == 200
+    assert searched_by[4] is not searched_by[30_000]  # the event loop's thread, and another one
+    assert "AnyIO worker thread" in searched_by[30_000].name
+    assert {len(kept["text"]) for kept in rows(tmp_path / "log.sqlite")} == {4, 30_000}
 
 
 def test_hashes_instead_of_texts(tmp_path: Path, weather_bundle: Path) -> None:

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import anyio
 from starlette.requests import Request
 
 from goldilocks.errors import InputError, RequestError
@@ -28,7 +29,7 @@ from goldilocks.serving.metrics import Metrics, State
 from goldilocks.serving.names import parsed
 from goldilocks.serving.privacy import MaskingFilter, Privacy, hidden_answer, joined, names_in
 from goldilocks.serving.process_engine import ProcessEngine
-from goldilocks.serving.queue import BatchRun
+from goldilocks.serving.queue import BatchRun, cost_of
 from goldilocks.serving.request_log import RequestLog
 from goldilocks.serving.settings import ReplicaSettings, ServeSettings
 from goldilocks.serving.state import ModelState, ServingState, read_state, write_state
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from goldilocks.serving.telemetry import Telemetry
 
 _LOG = logging.getLogger("goldilocks.serving")
+Found = TypeVar("Found")
+_MUCH_TEXT = 20_000
+"""Characters in which a search for personal data takes about 10 ms."""
 _TEND_SECONDS = 0.5
 """Seconds between two checks of the load."""
 _CHECKS_PER_SAVE = 120
@@ -104,6 +108,7 @@ class Service:
         _LOG.addFilter(self._filter)
         self.log = RequestLog(settings.log, self.metrics.log_failures.inc) if settings.log.path else None
         self._inference = Inference(self.metrics, settings.cache_items, settings.limits.seconds)
+        self._searches = anyio.CapacityLimiter(1)
         self._ended = threading.Event()
         self._abandoned = False
         self._scalers: dict[Version, Scaler] = {}
@@ -257,7 +262,7 @@ class Service:
         masking = self.settings.masking
         sent = items
         if masking.inputs:
-            sent = privacy.masked(items)
+            sent = await self._aside(items, lambda: privacy.masked(items))
             for kind, count in privacy.masker.counts.items():
                 self.metrics.masked.labels(kind).inc(count)
         if masking.inputs or masking.outputs:
@@ -268,9 +273,19 @@ class Service:
             results = privacy.restored(items, results, card.output)
         if masking.outputs and card.output is Output.TEXT:
             results = [privacy.hidden(result) for result in results]
-        if deployment.name != masking.names or context.model == masking.names:
-            self._logged(context, items, results, privacy)
+        log = self.log if deployment.name != masking.names or context.model == masking.names else None
+        if log is not None and log.sampled(context.request_id):
+            log.add(await self._aside(items, lambda: self._rows(context, items, results, privacy)))
         return results
+
+    async def _aside(self, items: Sequence[Text], search: Callable[[], Found]) -> Found:
+        """What a search for personal data in items gives; of much text in a thread, while others are answered.
+
+        One request at a time, so that few threads compete with the event loop.
+        """
+        if sum(map(cost_of, items)) <= _MUCH_TEXT:
+            return search()
+        return await anyio.to_thread.run_sync(search, limiter=self._searches)
 
     async def _privacy(self, request: Request, deployment: Deployment, items: Sequence[Text]) -> Privacy:
         """The personal data in items; names by the tagger that is served for that."""
@@ -287,12 +302,12 @@ class Service:
         people = [names_in(match, labels) if isinstance(match, Prediction) else [] for match in tagged]
         return Privacy(self._find, dict(zip(texts, people, strict=True)))
 
-    def _logged(self, context: Context, items: Sequence[Text], results: Sequence[Result], privacy: Privacy) -> None:
-        if self.log is None or not self.log.sampled(context.request_id):
-            return
+    def _rows(
+        self, context: Context, items: Sequence[Text], results: Sequence[Result], privacy: Privacy
+    ) -> list[LogRow]:
         latency = (time.monotonic() - context.since) * 1000
         now = time.time()
-        rows = [
+        return [
             LogRow(
                 request_id=context.request_id,
                 item=place,
@@ -308,7 +323,6 @@ class Service:
             for place, (item, result) in enumerate(zip(items, results, strict=True))
             if isinstance(result, Prediction)
         ]
-        self.log.add(rows)
 
     def masked_answer(self, answer: Any) -> Any:
         """An answer as the log keeps it."""
