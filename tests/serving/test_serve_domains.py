@@ -170,7 +170,9 @@ def test_canary_that_lacks_the_domain_does_not_get_its_requests(weather_bundle: 
         ("a:b@abcdef", ModelName("a:b", None, "abcdef")),
         ("x:y", ModelName("x:y")),
         ("", ModelName("")),
+        ("run@2", ModelName("run@2")),
+        ("run@2:d", ModelName("run@2", "d")),
     ],
 )
 def test_parts_of_a_name(text: str, name: ModelName) -> None:
-    assert parsed(text, {"m", "a:b"}) == name
+    assert parsed(text, {"m", "a:b", "run@2"}) == name

@@ -8,15 +8,29 @@ from typing import Any
 import pytest
 
 from goldilocks.errors import InputError, MissingError
-from goldilocks.serving.server import check_exposure, is_loopback, listen, use_threads
+from goldilocks.serving.server import check_exposure, check_tls, is_loopback, listen, use_threads
 from goldilocks.serving.settings import (
     ReplicaSettings,
     ServeSettings,
+    TlsSettings,
     model_name,
     read_settings,
     settings_from,
     with_bundles,
 )
+
+
+def test_tls_files_that_cannot_be_used_are_named_before_anything_listens(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    with pytest.raises(
+        InputError, match=r"cert\.pem, .*key\.pem: cannot be used for TLS \(No such file or directory\)"
+    ):
+        check_tls(TlsSettings(certificate, key))
+    certificate.write_text("no certificate")
+    key.write_text("no key")
+    with pytest.raises(InputError, match="pass PEM files with the certificate and with its private key"):
+        check_tls(TlsSettings(certificate, key))
+    check_tls(None)
 
 
 def test_a_file_is_read_and_its_paths_start_at_its_folder(tmp_path: Path) -> None:
@@ -44,6 +58,11 @@ def test_a_file_is_read_and_its_paths_start_at_its_folder(tmp_path: Path) -> Non
         ({"port": 70_000}, "port is 70000; it must be at most 65535"),
         ({"limits": {"items": 0}}, "limits.items is 0; it must be at least"),
         ({"replicas": {"min_replicas": 3, "max_replicas": 2}}, "replicas.max_replicas is 2; it must be at least 3"),
+        (
+            {"models": {"a/b": {"bundle": "x"}}},
+            "a model is named 'a/b'; choose a name that is not empty, without slashes",
+        ),
+        ({"models": {"a": {"bundle": "x", "aliases": [""]}}}, "a model is named ''"),
         ({"log": {"share": 2}}, "log.share is 2"),
         ({"log": {"texts": "raw"}}, "log.texts is 'raw'; it must be masked or hash"),
     ],

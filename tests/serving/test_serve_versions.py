@@ -12,10 +12,11 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from goldilocks.cli.main import app
-from goldilocks.errors import IntegrityError
+from goldilocks.errors import InputError, IntegrityError
 from goldilocks.records import Goal, Output, Part
 from goldilocks.serving.access import ApiKey, add_key
 from goldilocks.serving.engine import version_of
+from goldilocks.serving.service import Service
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +164,9 @@ def test_what_was_promoted_is_served_after_a_restart(weather_bundle: Path, secon
     with client(made) as api:
         assert asked(api) == version_of(second)
         assert roles(change(api, "rollback")) == {"current": version_of(weather_bundle)}
+    (tmp_path / "state.json").write_text('{"models": {"weather": {"current": "/gone"}}}')
+    with pytest.raises(InputError, match=r"was promoted to a bundle that is not there any more: .* remove .*state"):
+        Service(made)
     (tmp_path / "state.json").write_text("{")
     with pytest.raises(IntegrityError, match="damaged"), client(made):
         pass

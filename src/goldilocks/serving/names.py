@@ -36,6 +36,8 @@ def parsed(text: str, known: Container[str]) -> ModelName:
         >>> parsed("tickets:latest", {"tickets", "tickets:latest"})
         ModelName(model='tickets:latest', domain=None, version=None)
     """
+    if text in known:
+        return ModelName(text)
     whole, _, version = text.partition("@")
     model, colon, rest = text.partition(":")
     if whole in known or not colon or model not in known:

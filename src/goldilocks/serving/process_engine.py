@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ import psutil
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.nets.generation.streaming import OnText
 from goldilocks.records import Text
-from goldilocks.serving.engine import Call, ModelCard, Result
+from goldilocks.serving.engine import Call, Engine, LocalEngine, ModelCard, Result
 from goldilocks.serving.replica import EngineCrashedError
+from goldilocks.serving.settings import ReplicaSettings
 from goldilocks.serving.wire import call_to, card_from, receive, result_from, send
+from goldilocks.support.machine.hardware import cores
 
 _LOADING = 600.0
 """Seconds a bundle may take to load."""
@@ -141,3 +143,15 @@ class ProcessEngine:
             return int(psutil.Process(self.pid).memory_info().rss)
         except psutil.Error:
             return 0
+
+
+def opener(replicas: ReplicaSettings, seconds: float) -> Callable[[Path], Engine]:
+    """What makes the engine of a replica: in this process, or in one of its own."""
+    if not replicas.isolated:
+        return LocalEngine
+    threads = replicas.threads or max(1, cores() // replicas.max_replicas)
+
+    def opened(folder: Path) -> Engine:
+        return ProcessEngine(folder, seconds=seconds, threads=threads, memory_mb=replicas.memory_mb)
+
+    return opened

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from goldilocks.errors import InputError, MissingError
 from goldilocks.serving.masking import Finder
-from goldilocks.serving.server import check_exposure, listen, use_threads
+from goldilocks.serving.server import check_exposure, check_tls, listen, use_threads
 from goldilocks.serving.settings import ReplicaSettings, ServeSettings
 from goldilocks.support.machine.ray_environment import import_ray
 
@@ -42,6 +42,7 @@ def serve_on_ray(settings: ServeSettings, notify: Callable[[str], None], find: F
         MissingError: Ray is not installed.
     """
     check_exposure(settings)
+    check_tls(settings.tls)
     check_for_ray(settings)
     own = "RAY_ADDRESS" not in os.environ
     ray = import_ray(own=own)

@@ -9,6 +9,7 @@ import math
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from goldilocks.serving.drain import GRACE, Drain, end_process
 from goldilocks.serving.http_protocol import protocol_with
 from goldilocks.serving.masking import Finder
 from goldilocks.serving.service import Service
-from goldilocks.serving.settings import ReplicaSettings, ServeSettings
+from goldilocks.serving.settings import ReplicaSettings, ServeSettings, TlsSettings
 from goldilocks.support.machine.hardware import set_threads
 
 _SWITCH = 0.0005
@@ -73,6 +74,25 @@ def check_exposure(settings: ServeSettings) -> None:
         )
 
 
+def check_tls(tls: TlsSettings | None) -> None:
+    """See that certificate and key can be used, before anything is loaded.
+
+    Raises:
+        InputError: they cannot.
+    """
+    if tls is None:
+        return
+    try:
+        # With a password an encrypted key is an error here; without one OpenSSL would ask for it on the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key, password="")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(
+            f"{tls.certificate}, {tls.key}: cannot be used for TLS ({reason}); pass PEM files with the certificate and "
+            "with its private key, not encrypted."
+        ) from error
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach an address."""
     try:
@@ -116,6 +136,7 @@ def serve(settings: ServeSettings, notify: Callable[[str], None], find: Finder |
             the service cannot end by itself ``GRACE`` seconds later, the process is ended with the same words and code.
     """
     check_exposure(settings)
+    check_tls(settings.tls)
     use_threads(settings.replicas)
     allow_connections()
     sock = listen(settings)

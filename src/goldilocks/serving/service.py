@@ -19,7 +19,7 @@ from goldilocks.records import Output, Prediction, Text
 from goldilocks.serving.access import Access
 from goldilocks.serving.autoscale import Scaler, scale
 from goldilocks.serving.deployment import Deployment, OpenEngine, Serving, Version
-from goldilocks.serving.engine import Call, Engine, LocalEngine, ModelCard, Operation, Result
+from goldilocks.serving.engine import Call, ModelCard, Operation, Result
 from goldilocks.serving.gate import Context, context_of
 from goldilocks.serving.inference import Inference, InferenceRequest
 from goldilocks.serving.items import check_answered, items_from
@@ -28,12 +28,11 @@ from goldilocks.serving.masking import Finder
 from goldilocks.serving.metrics import Metrics, State
 from goldilocks.serving.names import parsed
 from goldilocks.serving.privacy import MaskingFilter, Privacy, hidden_answer, joined, names_in
-from goldilocks.serving.process_engine import ProcessEngine
+from goldilocks.serving.process_engine import opener
 from goldilocks.serving.queue import BatchRun, cost_of
 from goldilocks.serving.request_log import RequestLog
-from goldilocks.serving.settings import ReplicaSettings, ServeSettings
+from goldilocks.serving.settings import ServeSettings
 from goldilocks.serving.state import ModelState, ServingState, read_state, write_state
-from goldilocks.support.machine.hardware import cores
 
 if TYPE_CHECKING:
     from goldilocks.serving.telemetry import Telemetry
@@ -120,7 +119,15 @@ class Service:
             serving = Serving(settings.batching, settings.limits, replicas, opened, self._on_batch)
             state = known.get(name)
             folder = Path(state.current) if state else model.bundle
-            self.deployments[name] = Deployment(name, folder, serving, positive=model.positive)
+            try:
+                self.deployments[name] = Deployment(name, folder, serving, positive=model.positive)
+            except InputError as error:
+                if state is None:
+                    raise
+                raise InputError(
+                    f"{settings.state}: {name} was promoted to a bundle that is not there any more: {error} "
+                    f"Restore it, or remove {settings.state} to serve {model.bundle}."
+                ) from error
             if state and state.previous:
                 self.deployments[name].previous = Path(state.previous)
             for alias in model.aliases:
@@ -460,18 +467,6 @@ def _telemetry(settings: ServeSettings, state: State) -> Telemetry | None:
     from goldilocks.serving.telemetry import export_to
 
     return export_to(settings.telemetry, state)
-
-
-def opener(replicas: ReplicaSettings, seconds: float) -> OpenEngine:
-    """What makes the engine of a replica: in this process, or in one of its own."""
-    if not replicas.isolated:
-        return LocalEngine
-    threads = replicas.threads or max(1, cores() // replicas.max_replicas)
-
-    def opened(folder: Path) -> Engine:
-        return ProcessEngine(folder, seconds=seconds, threads=threads, memory_mb=replicas.memory_mb)
-
-    return opened
 
 
 def _gauges(version: Version) -> Callable[[str], float]:

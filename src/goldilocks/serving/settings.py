@@ -253,6 +253,9 @@ def check_ranges(settings: ServeSettings, where: str = "settings") -> None:
     for name, value, low in lowest:
         if not low <= value < float("inf"):
             raise InputError(f"{where}: {name} is {value}; it must be at least {low}.")
+    for name in (*settings.models, *(alias for model in settings.models.values() for alias in model.aliases)):
+        if not name.strip() or "/" in name or not name.isprintable():
+            raise InputError(f"{where}: a model is named {name!r}; choose a name that is not empty, without slashes.")
     if settings.port > 65_535:
         raise InputError(f"{where}: port is {settings.port}; it must be at most 65535.")
     if not 0 <= settings.log.share <= 1:
