@@ -249,11 +249,10 @@ def _screen_once(dataset: Dataset, pool: Pool, store: RunStore, guard: Guard) ->
         return read_record(Screening, workspace.screening)
     failed = workspace.read_dropped()
     limit = min(_SCREENING * guard.clock.budget_seconds, 2 * _SCREENING * max(guard.clock.left(), 0.0))
-    until = guard.clock.elapsed() + limit
     screening = screen(
         dataset,
         replace(pool, candidates=tuple(candidate for candidate in pool.candidates if candidate.name not in failed)),
-        features=lambda info, texts: store.features(info, texts, lambda: until - guard.clock.elapsed()),
+        features=store.features,
         plan=ScreeningPlan(limit, seed=0),
         progress=guard.progress,
         watch=lambda names: guard.watch("screening", names),

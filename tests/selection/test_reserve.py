@@ -176,8 +176,13 @@ def test_features_that_would_take_too_long_are_given_up_after_the_first_texts(
     assert asked == [64, 512, 424]
     asked.clear()
     with pytest.raises(OutOfTimeError, match="m: 1,000 texts would take"):
-        entrants.features(facts, ["t"] * 1000, lambda: -1.0)
+        entrants.features(facts, ["t"] * 1000, -1.0)
     assert asked == [64]
+    asked.clear()
+    ticks = iter((0.0, 10.0, 74.0))  # 10 s of loading, then a second for each text
+    monkeypatch.setattr("goldilocks.selection.run_store.time.monotonic", lambda: next(ticks))
+    assert len(entrants.features(facts, ["t"] * 1000, 274.5)) == 264
+    assert asked == [64, 200]
 
 
 def test_look_without_time_keeps_the_probe_and_leaves_the_other_estimators_out() -> None:

@@ -44,7 +44,7 @@ def _pretrained(
 def _features(gaps: Mapping[str, float], seen: list[Text] | None = None, layers: int = 3) -> Any:
     """Features whose top layer tells the labels apart by ``gaps[model]``; layers below by less."""
 
-    def features(facts: ModelInfo, texts: Sequence[Text]) -> Floats:
+    def features(facts: ModelInfo, texts: Sequence[Text], seconds: float = 0.0) -> Floats:
         if seen is not None:
             seen.extend(texts)
         rng = np.random.default_rng(0)
@@ -143,7 +143,7 @@ def test_the_sample_is_stratified_and_no_larger_than_asked() -> None:
 
 
 def test_the_layer_that_tells_the_labels_apart_is_found() -> None:
-    def middle(facts: ModelInfo, texts: Sequence[Text]) -> Floats:
+    def middle(facts: ModelInfo, texts: Sequence[Text], seconds: float) -> Floats:
         states = _features({"m": 0.0})(facts, texts)
         states[:, 1] += 4 * np.eye(8, dtype=np.float32)[[LABELS.index(text[0]) for text in texts]]
         return np.asarray(states)
@@ -155,7 +155,7 @@ def test_the_layer_that_tells_the_labels_apart_is_found() -> None:
 
 
 def test_log_me_is_kept_out_of_the_ranking_where_there_are_fewer_texts_than_features() -> None:
-    def wide(facts: ModelInfo, texts: Sequence[Text]) -> Floats:
+    def wide(facts: ModelInfo, texts: Sequence[Text], seconds: float) -> Floats:
         width = 300 if facts.name == "wide" else 8
         return np.random.default_rng(0).normal(size=(len(texts), 1, width)).astype(np.float32)
 
@@ -174,6 +174,32 @@ def test_models_there_is_no_time_for_go_on_unseen() -> None:
     )
     assert [look.model for look in result.looks] == ["encoder/small"]
     assert len(result.kept) == 2
+
+
+def test_where_no_model_can_be_cut_each_has_a_share_of_less_time_and_may_answer_for_the_first_texts_only() -> None:
+    given: dict[str, float] = {}
+
+    def slow(facts: ModelInfo, texts: Sequence[Text], seconds: float) -> Floats:
+        given[facts.name] = seconds
+        return np.asarray(_features({facts.name: 4.0})(facts, texts[:120]))
+
+    pool = _pool(_pretrained("m"), _pretrained("n", 200))
+    result = screen(_dataset(600), pool, features=slow, plan=ScreeningPlan(100.0, seed=0))
+    assert given["m"] == pytest.approx(20.0, abs=1.0)  # of 40 s, for two models
+    assert given["n"] == pytest.approx(40.0, abs=5.0)  # what the first has left
+    assert [look.probe_loss < 0.1 for look in result.looks] == [True, True]
+    cutting = screen(_dataset(600), pool, features=slow, plan=ScreeningPlan(100.0, seed=0, keep=1))
+    assert given["m"] == pytest.approx(100.0, abs=1.0)
+    assert len(cutting.kept) == 2
+
+
+def test_every_beginning_of_the_sample_has_all_labels() -> None:
+    gold = tuple(LABELS[i // 200] for i in range(600))  # sorted by label, as files often are
+    texts = tuple(f"{label} {i}" for i, label in enumerate(gold))
+    dataset = replace(_dataset(), train=Part(texts, gold, tuple(range(600))))
+    seen: list[Text] = []
+    screen(dataset, _pool(_pretrained("m")), features=_features({"m": 1.0}, seen), plan=ScreeningPlan(60, seed=0))
+    assert [sum(text[0] == label for text in seen[:60]) for label in LABELS] == [20, 20, 20]
 
 
 def test_each_screened_model_is_reported() -> None:

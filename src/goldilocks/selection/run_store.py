@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 
 
 _FIRST_TEXTS, _NEXT_TEXTS = 64, 512
-"""Texts of a screening between two looks at the clock; few at first, to learn how fast a model is."""
+"""Texts of a screening that are encoded at a time; few at first, to learn how fast a model is."""
+_LEAST_TEXTS = 200
+"""Texts without which a probe says too little to be worth its time."""
 
 
 @dataclass(slots=True)
@@ -69,27 +71,34 @@ class RunStore:
     _folders: dict[str, Path] = field(default_factory=dict)
     _footprints: dict[str, Footprint] = field(default_factory=dict)
 
-    def features(
-        self, info: ModelInfo, texts: Sequence[Text], seconds_left: Callable[[], float] = lambda: math.inf
-    ) -> Floats:
+    def features(self, info: ModelInfo, texts: Sequence[Text], seconds: float = math.inf) -> Floats:
         """``Network.overview`` of every layer of a pretrained model, ``(n_texts, depth + 1, width)``.
 
+        Args:
+            info: The model.
+            texts: In order of importance.
+            seconds: It may take so long, loading included; of more texts only the first ones are encoded.
+
         Raises:
-            OutOfTimeError: the first texts took so long that all of them would take more than ``seconds_left()``.
+            OutOfTimeError: the time is too short for a probe.
         """
         if needs_download(info):  # weights are fetched when a rung is bought, not for a look
             raise OutOfTimeError(f"{info.name}: its files are not on this machine yet")
+        started = time.monotonic()
         network = plugins.load("families", info.family).create(
             info, self._folder(info), self.dataset.train, self.dataset.goal, seed=self.seed
         )
         assert not hasattr(network, "fit"), f"{info.name} is a one-shot estimator: it has no features"
-        started = time.monotonic()
+        loaded = time.monotonic()
         parts = [np.asarray(network.features(texts[:_FIRST_TEXTS]))]
-        for place in range(_FIRST_TEXTS, len(texts), _NEXT_TEXTS):
-            ahead = (time.monotonic() - started) / place * (len(texts) - place)
-            if ahead > seconds_left():
-                raise OutOfTimeError(f"{info.name}: {len(texts):,} texts would take {ahead:.0f} s more")
-            parts.append(np.asarray(network.features(texts[place : place + _NEXT_TEXTS])))
+        now = time.monotonic()
+        pace = (now - loaded) / _FIRST_TEXTS
+        ahead = (seconds - (now - started)) / max(pace, 1e-9)
+        fitting = len(texts) if ahead >= len(texts) else int(max(ahead, 0.0)) + _FIRST_TEXTS
+        if fitting < min(_LEAST_TEXTS, len(texts)):
+            raise OutOfTimeError(f"{info.name}: {len(texts):,} texts would take {pace * len(texts):.0f} s")
+        for place in range(_FIRST_TEXTS, min(fitting, len(texts)), _NEXT_TEXTS):
+            parts.append(np.asarray(network.features(texts[place : min(place + _NEXT_TEXTS, fitting)])))
         return np.concatenate(parts)
 
     def start(self, candidate: Candidate) -> Run:

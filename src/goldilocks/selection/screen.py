@@ -33,10 +33,15 @@ from goldilocks.records import (
 )
 from goldilocks.support.machine.clock import OutOfTimeError
 from goldilocks.support.scoring import linear_probe
+from goldilocks.tuning.schedule import nested_order
 
 _MIN_RESAMPLES = 2
 """An interval needs two."""
 _ROWS, _ROWS_NONE_CUT = 1_500, 500
+_LIMIT_NONE_CUT = 0.4
+"""Share of the time limit that probes take where no model may be cut, each model as much of it."""
+_LEAST_SECONDS = 1.0
+"""Time in which a pretrained model is hardly loaded."""
 KEEP = 5
 """A model is only cut when at least this many are surely better."""
 ACCURACY = "probe_accuracy"
@@ -68,7 +73,7 @@ def screen(
     dataset: Dataset,
     pool: Pool,
     *,
-    features: Callable[[ModelInfo, Sequence[Text]], Floats],
+    features: Callable[[ModelInfo, Sequence[Text], float], Floats],
     plan: ScreeningPlan,
     progress: Progress = silent,
     watch: Callable[[Sequence[str]], AbstractContextManager[Sequence[object]]] | None = None,
@@ -81,7 +86,8 @@ def screen(
     Args:
         dataset: Its train part is used.
         pool: The candidates.
-        features: Facts and texts -> ``Network.overview`` of every layer, ``(n_texts, depth + 1, width)``; it may raise
+        features: Facts, texts and seconds that it may take -> ``Network.overview`` of every layer, ``(n_texts,
+            depth + 1, width)``, of the first texts only where all of them would take longer; it may raise
             ``OutOfTimeError``.
         plan: How thoroughly.
         progress: Called with ``ModelScreened`` after each model.
@@ -95,20 +101,24 @@ def screen(
     started = time.monotonic()
     # The estimators measure the separation of labels; for other kinds of answer no model is probed, and none is cut.
     models = _models(pool) if dataset.output is Output.LABEL and not dataset.several else []
-    n_rows = plan.rows or (_ROWS if len(models) > plan.keep else _ROWS_NONE_CUT)
+    may_cut = len(models) > plan.keep
+    n_rows = plan.rows or (_ROWS if may_cut else _ROWS_NONE_CUT)
+    limit = plan.seconds_limit * (1.0 if may_cut else _LIMIT_NONE_CUT)
     texts, labels = _sample(dataset, n_rows, plan.seed) if models else ((), np.zeros(0, dtype=np.int64))
     probes: list[ProbeResult] = []
     out: set[str] = set()
     pace = 0.0  # seconds per weight in the blocks, at the slowest so far
-    for facts in models:
+    for place, facts in enumerate(models):
         spent = time.monotonic() - started
-        if probes and spent + pace * _body(facts) > plan.seconds_limit:
+        seconds = max(limit - spent, 0.0) / (len(models) - place)
+        if probes and (spent + pace * _body(facts) > limit if may_cut else seconds < _LEAST_SECONDS):
             continue
         names = [candidate.name for candidate in pool.candidates if _name(candidate.model) == _name(facts)]
         try:
             with watch(names) if watch else nullcontext(()) as failed:
-                timing = _Timing(started + spent, started + plan.seconds_limit)
-                probes.append(_probe(facts, features(facts, texts), labels, plan.seed, plan.resamples, timing))
+                timing = _Timing(started + spent, started + (limit if may_cut else spent + seconds))
+                states = features(facts, texts, limit - spent if may_cut else seconds)
+                probes.append(_probe(facts, states, labels[: len(states)], plan.seed, plan.resamples, timing))
         except OutOfTimeError:  # as where there was no time to begin: its candidates go on
             continue
         if failed:
@@ -157,13 +167,14 @@ def corrected_interval(values: Sequence[float], held_out_share: float) -> tuple[
 
 
 def _sample(dataset: Dataset, rows: int, seed: int) -> tuple[tuple[Text, ...], Ints]:
-    """Texts and label numbers of at most ``rows`` training rows, stratified."""
+    """Texts and label numbers of at most ``rows`` training rows, in an order of which every beginning is stratified."""
     number = {label: place for place, label in enumerate(dataset.labels)}
     labels = np.array([number[str(label)] for label in dataset.train.gold])
+    chosen: Ints = np.arange(len(labels))
     if len(labels) > rows:
         chosen = linear_probe.stratified(labels, rows / len(labels), np.random.default_rng(seed))[0]
-        return tuple(dataset.train.texts[i] for i in chosen.tolist()), labels[chosen]
-    return dataset.train.texts, labels
+    order = chosen[nested_order([str(dataset.train.gold[place]) for place in chosen.tolist()], seed)]
+    return tuple(dataset.train.texts[place] for place in order.tolist()), labels[order]
 
 
 @dataclass(frozen=True, slots=True)
