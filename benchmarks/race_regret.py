@@ -13,7 +13,9 @@ of loss (100 * (J - lowest J) / alpha). A race that finishes nothing answers wit
    with its standard error over data sets and draws.
 2. Stopping: budget without end, waiting_hour 0, 5 and 500: share of the exhaustive seconds that ``value`` spends, and
    regret.
-3. Milliseconds of processor time of one ``choose`` with 1,000 candidates, over a race of 60 purchases.
+3. Shorter schedules: ``value`` with and without them, on the same draws. Their losses are interpolated
+   (``replay.shorter_end``), so this shows what the purchases are worth if such a run lacks as much as assumed.
+4. Milliseconds of processor time of one ``choose`` with 1,000 candidates, over a race of 60 purchases.
 
 Seconds are those of the forecasts with a log-normal error of 30 % for each candidate and draw: the recorded ones are of
 a machine that other work slowed up to sixfold in the middle of a race. The last line of output is one JSON object.
@@ -21,6 +23,7 @@ a machine that other work slowed up to sixfold in the middle of a race. The last
 
 from __future__ import annotations
 
+import json
 import time
 from collections import defaultdict
 from typing import Any
@@ -34,7 +37,7 @@ from goldilocks import plugins
 from goldilocks.records import DataSpec, Forecast, Measured, Prices, TaskSpec, Trial
 from goldilocks.selection.cost import running_cost
 from goldilocks.selection.experience import Experience, parse_experience, recorded_experience
-from goldilocks.selection.replay import replay
+from goldilocks.selection.replay import replay, shorter_end
 from goldilocks.selection.standings import Standings
 
 POLICIES = ("value", "halving", "random", "smallest_first")
@@ -60,17 +63,57 @@ def regret(chosen: str | None, held_out: RaceRecord, task: TaskSpec) -> float:
 
 
 def one(
-    record: RaceRecord, experience: Experience, policy: str, share: float, waiting_hour: float, seed: int
+    record: RaceRecord,
+    experience: Experience,
+    policy: str,
+    share: float,
+    waiting_hour: float,
+    seed: int,
+    *,
+    shorter: bool = False,
 ) -> tuple[float, float, str]:
     """(regret, share of the exhaustive seconds, candidate) of one replay on half of the items."""
     record = record.timed(seed)
     items = np.random.default_rng(seed).permutation(record.n_items)
     seen, held_out = record.on(items[: len(items) // 2]), record.on(items[len(items) // 2 :])
     standings = seen.standings(experience, spec(waiting_hour), seed)
+    if shorter:
+        standings.shortenable = {candidate.name for candidate in record.pool if candidate.model.groups}
     plugin = plugins.load("policies", policy)
     bought = replay(standings, seen.trials, plugin, budget_seconds=share * record.seconds)
     spent = bought[-1].elapsed if bought else 0.0
-    return regret(standings.best, held_out, spec(waiting_hour)), spent / record.seconds, standings.best or ""
+    lost = regret(standings.best, held_out, spec(waiting_hour)) + 100 * _lacking(standings, held_out)
+    return lost, spent / record.seconds, standings.best or ""
+
+
+def _lacking(standings: Standings, held_out: RaceRecord) -> float:
+    """Loss on the other items by which the chosen run ends above its full schedule."""
+    chosen = next((t for t in standings.trials if t.candidate == standings.best and t.share >= 1), None)
+    if chosen is None or chosen.schedule_share >= 1:
+        return 0.0
+    curve = {trial.rung: trial for trial in held_out.trials if trial.candidate == chosen.candidate}
+    return shorter_end(curve, chosen.schedule_share).loss - finals(held_out)[chosen.candidate]
+
+
+def shorter_schedules(records: dict[str, RaceRecord], priors: dict[str, Experience], draws: int) -> dict[str, Any]:
+    """Regret of ``value`` with shorter schedules less that without, at every budget."""
+    result: dict[str, Any] = {}
+    for share in SHARES:
+        pairs = [
+            [one(record, priors[name], "value", share, 0.0, seed, shorter=shorter)[0] for shorter in (False, True)]
+            for name, record in records.items()
+            for seed in range(draws)
+        ]
+        without, with_ = np.array(pairs).T
+        error = float(np.std(with_ - without, ddof=1) / len(pairs) ** 0.5)
+        result[f"{share:g}"] = {
+            "without": round(float(without.mean()), 3),
+            "with": round(float(with_.mean()), 3),
+            "difference": round(float((with_ - without).mean()), 3),
+            "standard_error": round(error, 3),
+        }
+        print(f"shorter schedules at {share:.0%}: {result[f'{share:g}']}", flush=True)
+    return result
 
 
 def budgets(records: dict[str, RaceRecord], priors: dict[str, Experience], draws: int) -> dict[str, Any]:
@@ -168,6 +211,7 @@ def main() -> None:
     """All three."""
     parser = options(__doc__)
     parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--only-shorter", action="store_true", help="only shorter schedules; keeps no record")
     parser.add_argument("--shipped", action="store_true", help="the prior of the package instead of the others'")
     chosen = parser.parse_args()
     records = read_all()
@@ -177,6 +221,9 @@ def main() -> None:
         for name in records:
             others = {other: record for other, record in records.items() if other != name}
             priors[name] = parse_experience(fit(others, within_model=within_model))
+    if chosen.only_shorter:
+        print(json.dumps(shorter_schedules(records, priors, chosen.draws)))
+        return
     result = {
         "benchmark": "race_regret",
         "draws": chosen.draws,
@@ -184,6 +231,7 @@ def main() -> None:
         "exhaustive_seconds": {name: round(record.timed(0).seconds, 1) for name, record in records.items()},
         "prior": "shipped" if chosen.shipped else "of the other data sets",
         "budget": budgets(records, priors, chosen.draws),
+        "shorter_schedules": shorter_schedules(records, priors, chosen.draws),
         "stopping": stopping(records, priors, chosen.draws),
         "choose": choosing(),
     }

@@ -67,12 +67,13 @@ from goldilocks.selection.digests import check_inputs
 from goldilocks.selection.experience import recorded_experience
 from goldilocks.selection.experience_store import ExperienceStore
 from goldilocks.selection.failures import Guard
+from goldilocks.selection.first_answer import finish_cheapest
 from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.selection.incumbent import with_incumbent
 from goldilocks.selection.purchase import RemoteBench, carry_out_remotely
 from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext, race
 from goldilocks.selection.run_store import RunStore
-from goldilocks.selection.screen import ScreeningPlan, screen
+from goldilocks.selection.screen import ScreeningPlan, nothing_screened, screen, worth_screening
 from goldilocks.selection.second_chance import pricing, second_chances
 from goldilocks.selection.tracking import Tracking
 from goldilocks.selection.unlabelled_rows import unlabelled_pairs
@@ -142,10 +143,12 @@ def build(
     store.short_schedules = pool.short_schedules
     store.augmented = trained.train
     store.unlabelled = unlabelled_pairs(spec, task, dataset, offline=settings.offline)
-    screening = _screen_once(sealed, pool, store, guard)  # frozen features, no training
     _use_experience(settings, workspace)  # what is expected of candidates before they are seen
+    context = _race_context(spec, task, settings, (dataset, pool, nothing_screened(pool)), store, guard)
+    finish_cheapest(context, policy)  # whatever follows, there is an answer
     context = replace(
-        _race_context(spec, task, settings, (dataset, pool, screening), store, guard),
+        context,
+        screening=_screen_once(sealed, pool, store, guard),  # frozen features, no training
         workers=_sharing(workers, store, spec, task, settings),
         restart_seconds=restart_seconds,
     )
@@ -153,7 +156,7 @@ def build(
     openings = workspace.test_openings()  # of decisions before this run was resumed
     finished = None
     while finished is None:  # once, unless a candidate fails after the race: then the race continues among the others
-        progress(StageStarted("race", len(screening.kept)))
+        progress(StageStarted("race", len(context.screening.kept)))
         forget_combinations(workspace, pool)  # of an earlier session or pass: they are made again
         trials, stopped = race(context, policy)  # partial training runs, bought while they are worth their price
         store.drop_checkpoints(trials)
@@ -247,8 +250,12 @@ def _screen_once(dataset: Dataset, pool: Pool, store: RunStore, guard: Guard) ->
     workspace = guard.workspace
     if workspace.screening.exists():
         return read_record(Screening, workspace.screening)
-    failed = workspace.read_dropped()
+    failed = set(workspace.read_dropped()) - {trial.candidate for trial in workspace.read_trials()}
     limit = min(_SCREENING * guard.clock.budget_seconds, 2 * _SCREENING * max(guard.clock.left(), 0.0))
+    if not worth_screening(pool, guard.clock.left() - limit):
+        screening = nothing_screened(pool, dataset.fingerprint)
+        write_text(workspace.screening, to_json(screening))
+        return screening
     screening = screen(
         dataset,
         replace(pool, candidates=tuple(candidate for candidate in pool.candidates if candidate.name not in failed)),

@@ -253,13 +253,23 @@ def test_unmet_limit_ends_with_3_and_names_the_nearest(tmp_path: Path) -> None:
 
 
 def test_budget_too_small_for_anything_ends_with_4(tmp_path: Path) -> None:
-    done = goldilocks("select", write_task(tmp_path), "--out", tmp_path / "run", "--budget", "0.01s")
+    task = write_task(tmp_path, candidates={"families": ["static_embedding"]})  # what counts is finished all the same
+    done = goldilocks("select", task, "--out", tmp_path / "run", "--budget", "0.01s")
     assert done.returncode == 4
     assert "raise --budget and pass --resume" in done.stderr
 
 
+def test_budget_that_is_over_at_once_has_a_winner_of_the_cheapest_kind(tmp_path: Path) -> None:
+    done = goldilocks("select", write_task(tmp_path), "--out", tmp_path / "run", "--budget", "0.01s")
+    assert done.returncode == 0, done.stderr
+    decision = json.loads((tmp_path / "run" / "decision.json").read_text())
+    assert decision["winner"]["family"] in ("naive_bayes", "tfidf_linear")
+    assert decision["search"]["stopped"] == "the budget ended"
+    assert (tmp_path / "run" / "bundle" / "bundle.json").exists()
+
+
 def test_data_that_changed_are_noticed_on_resume(tmp_path: Path) -> None:
-    task, run = write_task(tmp_path), tmp_path / "run"
+    task, run = write_task(tmp_path, candidates={"families": ["static_embedding"]}), tmp_path / "run"
     assert goldilocks("select", task, "--out", run, "--budget", "0.01s").returncode == 4
     rows = (tmp_path / "rows.jsonl").read_text().splitlines()
     (tmp_path / "rows.jsonl").write_text("\n".join(rows[:-9]) + "\n")

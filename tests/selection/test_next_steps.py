@@ -114,3 +114,19 @@ def test_deciding_again_writes_nothing(run: Path) -> None:  # noqa: F811
     before = contents(run)
     decide_again(run, Changes())
     assert contents(run) == before
+
+
+def test_twice_the_labels_of_a_winner_without_errors_cost_what_running_it_costs(run: Path) -> None:  # noqa: F811
+    workspace = Workspace(run)
+    trials = workspace.read_trials()
+    faultless = [replace(each, loss=0.0) if each.candidate == "encoder/m/full" else each for each in trials]
+    workspace.trials.unlink()
+    for each in faultless:
+        workspace.add_trial(each)
+        if each.candidate == "encoder/m/full":
+            workspace.write_answers(each.candidate, each.rung, of_labels(answers_with(0), GOAL.labels))
+    decision = decide_again(run, Changes())
+    more = {step.step: step for step in decision.next_steps}["more_data"]
+    assert decision.winner.cost is not None
+    assert more.expected_j.low >= 0
+    assert more.expected_j.value >= decision.winner.cost.total

@@ -256,3 +256,36 @@ def test_the_range_test_scales_both_rates_and_a_resumed_run_keeps_them(folder: P
     run.advance(1.0)
     assert again.config == run.config
     assert np.array_equal(again.predict(PART.texts).probabilities, run.predict(PART.texts).probabilities)
+
+
+def test_a_run_shortened_before_it_begins_is_the_run_planned_with_fewer_epochs(folder: Path) -> None:
+    short, planned = network_run(folder), network_run(folder, training={"epochs": 1})
+    short.shorten(0.5)
+    for run in (short, planned):
+        run.advance(1.0)
+
+    assert short.schedule_share == 0.5
+    assert np.array_equal(short.predict(PART.texts).probabilities, planned.predict(PART.texts).probabilities)
+
+
+def test_a_run_cut_under_way_ends_early_and_resumes_to_the_same_end(folder: Path, tmp_path: Path) -> None:
+    steps: list[float] = []
+    straight = network_run(folder)
+    straight.advance(0.25)
+    straight.shorten(0.5)
+    assert straight.share == pytest.approx(0.5)  # a quarter of the epochs is half of the shorter run
+    straight.advance(0.75, on_step=steps.append)
+    straight.save(tmp_path)
+    again = network_run(folder)
+    again.resume_from(tmp_path)
+    for run in (straight, again):
+        run.advance(1.0)
+
+    assert len(steps) == 2  # 12 steps were planned (48 rows, 8 in a batch, 2 epochs): 3 + 3, of which 1.5 by .75
+    assert (again.share, again.schedule_share) == (1.0, 0.5)
+    assert np.array_equal(again.predict(PART.texts).probabilities, straight.predict(PART.texts).probabilities)
+
+
+def test_a_fitted_run_has_no_schedule_to_shorten() -> None:
+    with pytest.raises(ValueError, match="has no training schedule"):
+        fitted_run().shorten(0.5)

@@ -14,6 +14,7 @@ expected to save by changing which candidate is the best (``Race.repeats``), its
     nothing is worth prices.waiting_hour                                         stop
 
 Time for one full run of the best-forecast pretrained candidate is reserved: whatever else is bought must fit besides.
+Where only a shorter schedule of it fits (``Race.purchases().schedules``), time for the shortest is.
 """
 
 from __future__ import annotations
@@ -84,11 +85,9 @@ def _next(race: Race) -> tuple[str, int, str] | str:
     place = _by_plan(offers, worth, race)
     rung = int(offers.best_rungs[place])
     money, seconds = offered.savings[place, rung], offers.expected_seconds[place, rung]
-    return (
-        offered.candidates[place],
-        rung,
-        f"expected to save {_money(money, race)} over the horizon for {seconds:.3g} s",
-    )
+    why = f"expected to save {_money(money, race)} over the horizon for {seconds:.3g} s"
+    share = 1.0 if offered.schedules is None or rung < last else float(offered.schedules.shares[place])
+    return offered.candidates[place], rung, f"{why}, with {share:.0%} of its schedule" if share < 1 else why
 
 
 def _first(race: Race, offered: Purchases) -> tuple[str, int, str]:
@@ -136,18 +135,25 @@ class _Offers:
         to_finish = offered.seconds[:, last]
         whole = np.maximum(offered.whole, 1e-3)
         room = np.full(len(whole), race.seconds_left)
+        schedules = offered.schedules
+        # A run that turns out to be slower than forecast is finished with fewer epochs: the fewest have to fit.
+        least = whole if schedules is None else np.maximum(np.minimum(schedules.least, whole), 1e-3)
         reserved, kept = race.reserved, 0.0
         if reserved is not None:
             place = offered.candidates.index(reserved)
-            kept = whole[place] * (1 + offered.time_error[place])
+            shortened = schedules is not None and schedules.shares[place] < 1
+            kept = (least if shortened else whole)[place] * (1 + offered.time_error[place])
             room -= kept
             room[offered.candidates.index(reserved)] += kept
         expected = offered.seconds + offered.promising * (to_finish[:, None] - offered.seconds)
         near = (offered.seconds < _MIN_SECONDS) & (np.arange(last + 1) < last)
         with np.errstate(divide="ignore", invalid="ignore"):
             rates = np.where(near, 0.0, offered.savings / np.maximum(expected, 1e-3))
+            if schedules is not None:  # the last epochs add least: what a second is worth is told by the first of them
+                shortest = schedules.least_savings / np.maximum(to_finish - (whole - least), 1e-3)
+                rates[:, last] = np.where(schedules.shares < 1, np.maximum(rates[:, last], shortest), rates[:, last])
         # What the budget cuts short saves nothing, so a saving counts as far as its run probably fits.
-        in_time = ndtr(np.log(np.maximum(room, 1e-3) / whole) / offered.time_error)
+        in_time = ndtr(np.log(np.maximum(room, 1e-3) / least) / offered.time_error)
         rates = rates * in_time[:, None]
         return cls(
             offered=offered,
@@ -205,7 +211,8 @@ def _by_plan(offers: _Offers, worth: npt.NDArray[np.bool_], race: Race) -> int:
 
 def _does_not_fit(offers: _Offers, race: Race) -> str:
     count = len(offers.to_finish)
-    needed = float(np.min(offers.offered.whole))
+    schedules = offers.offered.schedules
+    needed = float(np.min(offers.offered.whole if schedules is None else schedules.least))
     more = max(needed - max(race.seconds_left, 0.0), 1.0) + race.restart_seconds
     what = "1 candidate does" if count == 1 else f"{count} candidates do"
     return f"{what} not fit into what is left; about {_duration(more)} more would finish the next"

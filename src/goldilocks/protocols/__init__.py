@@ -58,6 +58,7 @@ from goldilocks.protocols.policies import Policy as Policy
 from goldilocks.protocols.policies import Purchases as Purchases
 from goldilocks.protocols.policies import Race as Race
 from goldilocks.protocols.policies import Repeats as Repeats
+from goldilocks.protocols.policies import Schedules as Schedules
 from goldilocks.protocols.strategies import AddsDomain as AddsDomain
 from goldilocks.protocols.strategies import ConstrainsUpdates as ConstrainsUpdates
 from goldilocks.protocols.strategies import ReplaysRows as ReplaysRows

@@ -10,6 +10,19 @@ from goldilocks.answers import Floats
 
 
 @dataclass(frozen=True, slots=True)
+class Schedules:
+    """Shorter training schedules with which candidates can be finished, as arrays with one entry a candidate."""
+
+    shares: Floats
+    """Share of its schedule that a candidate would have, were it finished now: 1 where all of it fits, or none does,
+    ``(n,)``."""
+    least: Floats
+    """Predicted seconds of the budget that finishing it needs with the shortest schedule that it may have, ``(n,)``."""
+    least_savings: Floats
+    """Money over the horizon that finishing it with that schedule is expected to save, ``(n,)``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Purchases:
     """All that can be bought in a race, as arrays: one row a candidate that is not finished, one column a rung."""
 
@@ -27,6 +40,9 @@ class Purchases:
     promising: Floats
     """Probability that the score at the rung will be good: that the candidate's expected J is then below that of the
     best finished one, ``(n, rungs)``."""
+    schedules: Schedules | None = None
+    """Shorter schedules, which seconds and savings at the last rung, and ``whole``, are then of; ``None``: every
+    candidate has its full one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,9 @@ class Trial:
     repeat: int = 0
     """0: the run whose model may be handed over; 1 and more: the whole run once more from scratch with another seed
     (the task's seed plus this number), of which the score and the answers are kept."""
+    schedule_share: float = 1.0
+    """Share of the planned training schedule that the run had at its end: below 1 where it was finished with fewer
+    epochs, its learning rate brought to zero earlier, to fit the budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,8 @@ class Standing:
     """Certainty below which an answer goes to a person (``AnswerRule.review_below``); ``None``: none does."""
     review_share: float = 0.0
     """Share of the validation items whose answers do."""
+    schedule_share: float = 1.0
+    """Share of the usual training schedule that it was trained with; below 1 where the budget had no time for all."""
 
 
 _UNLIKELY, _MOSTLY = 0.1, 0.5

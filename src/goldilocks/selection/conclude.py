@@ -178,7 +178,7 @@ def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], sear
         expected_regret=choice.expected_regret,
         advice=(
             *advice(standings, choice.winner, spec.objective, choice.expected_regret),
-            *shortened(choice.winner.candidate, records.pool.short_schedules.get(choice.winner.candidate)),
+            *_schedule(choice.winner, records),
         ),
         warnings=_disturbances(footprints),
         loss_noise=choice.loss_noise,
@@ -189,6 +189,15 @@ def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], sear
         assumed=spec.assumed,
         compression={name: record.compression for name, record in records.compressed.items()},
     )
+
+
+def _schedule(winner: Standing, records: RunRecords) -> tuple[str, ...]:
+    """That the winner had a shorter training schedule than usual, if so."""
+    name, share, planned = winner.candidate, winner.schedule_share, records.pool.short_schedules.get(winner.candidate)
+    if planned is not None:
+        return shortened(name, planned.full_seconds, planned, share)
+    spent = sum(trial.seconds for trial in records.trials if trial.candidate == name and not trial.repeat)
+    return shortened(name, spent / records.pool.forecasts[name].behind(share), None, share)
 
 
 def _in_form(winner: Standing) -> str:
@@ -233,7 +242,7 @@ def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
         if trial.repeat:
             continue
         spent[trial.candidate] = spent.get(trial.candidate, 0.0) + trial.seconds
-        share[trial.candidate] = max(share.get(trial.candidate, 0.0), trial.share)
+        share[trial.candidate] = max(share.get(trial.candidate, 0.0), trial.share * trial.schedule_share)
     behind = {name: pool.forecasts[name].behind(share[name]) for name in spent}
     full = {name: spent[name] / behind[name] for name in spent}
     forecast = {name: behind[name] * pool.forecasts[name].seconds for name in spent}
@@ -275,6 +284,9 @@ def _finished(records: RunRecords, footprints: Mapping[str, Footprint]) -> list[
     last = {trial.candidate: trial for trial in ends if not trial.repeat}
     finished: list[Finished] = []
     for name, run in last.items():
+        schedule = records.pool.short_schedules.get(name)
+        if schedule is not None:
+            run = replace(run, schedule_share=schedule.share * run.schedule_share)
         trial, footprint, steps = compressed_form(records, run, footprints[name])
         candidate, spent[name] = by_name[name], spent[name] + trial.seconds - run.seconds
         usage = records.workspace.spending_log(name).own() if candidate.model.remote else None

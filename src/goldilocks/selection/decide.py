@@ -459,6 +459,7 @@ def standing_of(finished: Finished, status: str) -> Standing:
         cost=finished.cost,
         usage=finished.usage,
         compressed=finished.steps,
+        schedule_share=finished.trial.schedule_share,
     )
 
 

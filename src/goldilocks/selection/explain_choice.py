@@ -86,16 +86,28 @@ def advice(standings: Sequence[Standing], winner: Standing, objective: Objective
     return tuple(lines)
 
 
-def shortened(candidate: str, schedule: ShortSchedule | None) -> tuple[str, ...]:
-    """That the winner was trained for fewer epochs than usual or on fewer rows, if so."""
-    if schedule is None:
+def shortened(candidate: str, full_seconds: float, schedule: ShortSchedule | None, share: float) -> tuple[str, ...]:
+    """That the winner was trained with a shorter schedule than usual or on fewer rows, if so.
+
+    Args:
+        candidate: The winner.
+        full_seconds: What its usual schedule would take.
+        schedule: The shorter one that it was planned with; ``None``: the usual one.
+        share: Share of the usual schedule that it had, in training rows seen.
+    """
+    if share >= 1:
         return ()
-    epochs, full = f"{schedule.epochs:.2g}", f"{schedule.full_epochs:g}"
-    needs = _duration(schedule.full_seconds)
-    if schedule.rows < 1:
-        share = f"{schedule.rows:.0%}"
+    needs = _duration(full_seconds)
+    if schedule is None:
         return (
-            f"{candidate} was trained for {epochs} of {full} epochs on {share} of the training rows to fit the budget; "
+            f"{candidate} was trained with {share:.0%} of its training schedule to fit the budget; the full schedule "
+            f"takes about {needs} and may be better.",
+        )
+    epochs, full = f"{share * schedule.full_epochs / schedule.rows:.2g}", f"{schedule.full_epochs:g}"
+    if schedule.rows < 1:
+        rows = f"{schedule.rows:.0%}"
+        return (
+            f"{candidate} was trained for {epochs} of {full} epochs on {rows} of the training rows to fit the budget; "
             f"the full schedule takes about {needs} and may be better.",
         )
     return (

@@ -57,6 +57,18 @@ class Observation:
     """Share of the full run; 0: the screening's linear probe."""
 
 
+@dataclass(frozen=True, slots=True)
+class _RungTable:
+    """What experience knows of a rung for each candidate, ``(n_candidates,)`` each."""
+
+    spread: Floats
+    """Own noise."""
+    loading: Floats
+    bias: Floats
+    place: npt.NDArray[np.int64]
+    """Of the rung among those of the posterior."""
+
+
 @dataclass(slots=True)
 class Posterior:
     """Mean and variance of the log final loss of each candidate, under each scale of the grid."""
@@ -86,7 +98,7 @@ class Posterior:
     _effects: SharedEffects = field(init=False)
     _moments: tuple[Floats, Floats] | None = field(init=False, default=None)
     """What ``moments`` made; ``None``: something was observed since."""
-    _tables: dict[float, tuple[Floats, Floats, npt.NDArray[np.int64]]] = field(init=False, default_factory=dict)
+    _tables: dict[float, _RungTable] = field(init=False, default_factory=dict)
     """What ``_table`` made."""
 
     def __post_init__(self) -> None:
@@ -242,12 +254,31 @@ class Posterior:
         if share >= 1:
             covariance, total = variances, variances + noise**2
         else:
-            _, loading, rungs = self._table(share)
+            table = self._table(share)
+            loading, rungs = table.loading, table.place
             shared = loading * self.cross[wanted][:, rungs, np.arange(n)]
             covariance = variances + shared
             total = variances + 2 * shared + loading**2 * self.variance[wanted][:, n + rungs] + noise**2
         step = np.clip(covariance, 0.0, None) / np.sqrt(np.maximum(total, 1e-12))
         return np.minimum(step, np.sqrt(variances))
+
+    def remaining(self, places: npt.NDArray[np.intp], shares: Floats) -> Floats:
+        """By how much log losses are expected to fall from a share of the run to its end, at least 0, ``(n_places,)``.
+
+        Args:
+            places: Candidates, ``(n_places,)``.
+            shares: How far each has run, above 0; between rungs that experience knows the fall is linear in log share.
+        """
+        known = [*sorted(float(share) for share in self.experience.rungs["*"]), 1.0]
+        gaps = np.zeros((len(known), len(places)))
+        for row, share in enumerate(known[:-1]):
+            table = self._table(share)
+            shared = self.weights @ self.mean[:, len(self.candidates) + table.place[places]]
+            gaps[row] = np.maximum(table.bias[places] + table.loading[places] * shared, 0.0)
+        at = np.interp(np.log(shares), np.log(known), np.arange(len(known), dtype=np.float64))
+        low = np.minimum(at.astype(np.int64), len(known) - 2)
+        columns = np.arange(len(places))
+        return np.asarray(gaps[low, columns] + (at - low) * (gaps[low + 1, columns] - gaps[low, columns]))
 
     def given(self, observations: Sequence[Observation]) -> tuple[Floats, Floats]:
         """Mean and standard deviation of log final loss, each ``(n_candidates,)``, from the prior and these alone."""
@@ -317,16 +348,16 @@ class Posterior:
         """Own noise of every candidate at a rung, ``(n_candidates,)``, were it scored now."""
         counting = np.sqrt((1 - np.minimum(losses, 0.99)) / np.maximum(losses * self.n_items, 0.5))
         counting = np.maximum(np.minimum(counting, 1.0) * np.sqrt(_SHARED_COUNTING), _MIN_NOISE)
-        return np.asarray(counting if share >= 1 else np.hypot(self._table(share)[0], counting))
+        return np.asarray(counting if share >= 1 else np.hypot(self._table(share).spread, counting))
 
-    def _table(self, share: float) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
-        """Own noise, loading and place of the rung of every candidate at a share, each ``(n_candidates,)``."""
+    def _table(self, share: float) -> _RungTable:
         if share not in self._tables:
             places = range(len(self.candidates))
             known = [self.experience.probe if share == 0 else self._known(place, share) for place in places]
-            self._tables[share] = (
+            self._tables[share] = _RungTable(
                 np.array([rung.spread for rung in known]),
                 np.array([rung.loading for rung in known]),
+                np.array([self._bias(rung) for rung in known]),
                 np.array([self._rung(place, share) for place in places], dtype=np.int64),
             )
         return self._tables[share]

@@ -68,7 +68,8 @@ def _more_data(records: RunRecords, choice: Choice, finished: Sequence[Finished]
     half = measured_half(records, choice, member)
     law = exponent(half)
     now = choice.loss_of(winner.candidate)
-    losses = np.maximum(now, 0.0) * law.factors(len(now), records.spec.seed)
+    factors = law.factors(len(now), records.spec.seed)
+    losses = np.maximum(now, 0.0) * factors
     cost = winner.cost.total + winner.cost.tuning + winner.cost.labour  # twice the rows train twice as long
     drawn = cost + monthly_loss(losses, records.spec.objective)
     rows = _training_rows(records)
@@ -78,11 +79,13 @@ def _more_data(records: RunRecords, choice: Choice, finished: Sequence[Finished]
         basis = f"learning curves of other data ({low:.0%} to {high:.0%} less loss with twice the rows)"
     else:
         basis = f"a refit on half of the {shown} (loss {half.loss:.3f}, with all of them {half.full_loss:.3f})"
-    shift = winner.expected_j - float(choice.j_of(winner.candidate).mean())
+    # The expected loss of ``stop`` times the expected factor: draws of a loss near 0 are cut there, so that their mean
+    # is higher, and both steps have to start from the same loss.
+    expected = cost + (winner.expected_j - winner.cost.total) * float(factors.mean())
     return NextStep(
         MORE_DATA,
         winner.candidate,
-        _measured(float(drawn.mean()) + shift, drawn, records),
+        _measured(expected, drawn, records),
         f"{basis}; without the cost of labelling",
         rows,
     )

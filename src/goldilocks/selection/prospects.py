@@ -103,7 +103,8 @@ def prior_of(
     for probe in standings.screening.looks if standings.screening else ():
         posterior.observe(Observation(f"{probe.model}/head_only", probe.probe_loss, 0.0))
     finals = {trial.candidate: trial.loss for trial in ended if not trial.repeat}
-    compared = set(list(finals)[:_MAX_GAPS])
+    cut = {trial.candidate for trial in ended if trial.schedule_share < 1}  # rungs of a longer run than they finished
+    compared = set([name for name in finals if name not in cut][:_MAX_GAPS])
     for trial in standings.trials:
         schedule = standings.short_schedules.get(trial.candidate)
         share = trial.share if schedule is None else schedule.progress(trial.share)

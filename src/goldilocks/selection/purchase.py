@@ -30,6 +30,7 @@ from goldilocks.selection.answers_in_time import answers_in_time
 from goldilocks.selection.failures import own_fault
 from goldilocks.selection.run_store import RunStore
 from goldilocks.selection.seeds import seed_name
+from goldilocks.selection.shorter_finish import ShortensSchedule, train_to_end
 from goldilocks.selection.watchdog import time_limit
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
@@ -83,6 +84,11 @@ class Order:
     """Texts that the candidate, whose pace is not known, would have to answer after the race, were it the winner."""
     kept_after: float = 0.0
     """Seconds that are kept for them, in addition to ``seconds_left``."""
+    schedule_share: float | None = None
+    """Share of its schedule that the run is planned to end with; it may end earlier where it turns out to be slower.
+    ``None``: the schedule stays as it is."""
+    answering: float = 0.0
+    """Predicted seconds of the validation answers, which training leaves of ``seconds_left``."""
 
     @property
     def name(self) -> str:
@@ -139,13 +145,15 @@ def _carry_out(bench: Workbench, order: Order) -> Trial | None:
         run = bench.repeat(order.candidate, repeat)
     else:
         run = bench.runs.pop(name) if name in bench.runs else bench.start(order.candidate)
-    run.advance(
-        share,
-        stop=lambda: bench.clock.elapsed() >= until,
-        on_step=lambda done: bench.progress(
-            TrainingStep(name, done, run.loss if isinstance(run, ReportsLoss) else None)
-        ),
-    )
+
+    def on_step(done: float) -> None:
+        bench.progress(TrainingStep(name, done, run.loss if isinstance(run, ReportsLoss) else None))
+
+    if order.schedule_share is not None and isinstance(run, ShortensSchedule):
+        trained_until = until - order.answering
+        train_to_end(run, order.schedule_share, lambda: trained_until - bench.clock.elapsed(), on_step)
+    else:
+        run.advance(share, stop=lambda: bench.clock.elapsed() >= until, on_step=on_step)
     if run.share < share - 1e-9:
         return None
     asked = time.perf_counter()
@@ -190,6 +198,7 @@ def _carry_out(bench: Workbench, order: Order) -> Trial | None:
         data_fingerprint=bench.dataset.fingerprint,
         usage=usage,
         repeat=repeat,
+        schedule_share=run.schedule_share if isinstance(run, ShortensSchedule) else 1.0,
     )
 
 

@@ -50,15 +50,28 @@ class PurchaseTimes:
             again: Candidates whose frozen layers have to run again.
         """
         last = self.behind.shape[1] - 1
-        begun = done > 0
-        at = np.where(begun, self.behind[np.arange(len(done)), np.clip(done - 1, 0, last)], 0.0)
-        corrected = self.predicted * self._ratios(done, spent)[self.families]
-        full = np.where(begun, spent / np.where(begun & (at > 0), at, 1.0), corrected)
+        at, full = self._position(done, spent)
         ahead = np.maximum(self.behind - at[:, None], 0.0)
         places = list(again)
         reached = np.arange(last + 1) >= done[places][:, None]
         ahead[places] += np.where(reached, self.once[places][:, None], 0.0)
         return np.asarray(ahead * full[:, None])
+
+    def fixed(self, done: Ints, spent: Floats, again: Sequence[int]) -> Floats:
+        """Seconds that finishing takes whatever is trained, ``(n,)``: frozen layers that (still) have to run over all
+        items. Arguments as for ``to_each_rung``.
+        """
+        due = done == 0
+        due[list(again)] = True
+        return np.asarray(np.where(due, self.once * self._position(done, spent)[1], 0.0))
+
+    def _position(self, done: Ints, spent: Floats) -> tuple[Floats, Floats]:
+        """Share of the seconds of a full run that is over, and the seconds of the full run, ``(n,)`` each."""
+        last = self.behind.shape[1] - 1
+        begun = done > 0
+        at = np.where(begun, self.behind[np.arange(len(done)), np.clip(done - 1, 0, last)], 0.0)
+        corrected = self.predicted * self._ratios(done, spent)[self.families]
+        return at, np.where(begun, spent / np.where(begun & (at > 0), at, 1.0), corrected)
 
     def _ratios(self, done: Ints, spent: Floats) -> Floats:
         """``time_correction.pace`` of each family, ``(n_families,)``.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from goldilocks import plugins
@@ -22,8 +22,10 @@ from goldilocks.protocols import ExecutorOptions, ExplainsStopping, Job, Metric,
 from goldilocks.records import Candidate, Dataset, Failure, Pool, Screening, TaskSpec, Text, Trial
 from goldilocks.selection.failures import Guard
 from goldilocks.selection.purchase import Delivery, Order, Runner, Workbench, carry_out, checkpoint_of, unpack
+from goldilocks.selection.required_purchases import baseline_due, beside_baseline, decides
 from goldilocks.selection.reserve import Reserve
 from goldilocks.selection.seeds import seeds_available
+from goldilocks.selection.shorter_finish import can_be_shortened
 from goldilocks.selection.standings import RUNGS, Standings
 from goldilocks.selection.teachers import needs_teacher, without_teacher
 from goldilocks.selection.watchdog import limit_of
@@ -72,6 +74,10 @@ class RaceContext:
     """Makes a run on half of the training rows, for the learning curve of the winner; ``None``: there is none."""
     workers: Workers | None = None
     """What carries out the purchases (``plugins.load("executors", ...).open_workers``); ``None``: this process."""
+    measured: dict[str, float] = field(default_factory=dict)
+    """Candidate -> seconds that its footprint took; filled by the race."""
+    only: Collection[str] = ()
+    """Candidates that alone are bought, until one of them is finished (``first_answer``); empty: all are."""
     step_seconds: float | None = None
     """Time limit of one purchase; ``None``: from its forecast (``watchdog.limit_of``)."""
 
@@ -105,7 +111,8 @@ class _Race:
         self.standings = _standings(setting)
         self.members = {candidate.name: candidate for candidate in self.standings.pool}
         self.students = any(needs_teacher(candidate) for candidate in self.standings.pool)
-        self.reserve = Reserve(setting.spec.budget_seconds, setting.n_test, len(setting.dataset.validation))
+        n_validation = len(setting.dataset.validation)
+        self.reserve = Reserve(setting.spec.budget_seconds, setting.n_test, n_validation, setting.measured)
         self.orders: dict[str, tuple[Order, float]] = {}
         """Candidate -> what is in flight, and when it began."""
         self.lost: Counter[str] = Counter()
@@ -114,6 +121,7 @@ class _Race:
         """Why no more is bought; empty: something may be."""
         self.full = ""
         """Why the disk limit ended the race."""
+        self._update_dropped()
         self.bench = Workbench(
             setting.dataset,
             setting.metric,
@@ -139,7 +147,8 @@ class _Race:
             name, result = self.workers.wait()
             self._collect(name, result)
         self.standings.dropped = set(self.standings.dropped) - self.too_slow  # nothing went wrong with them
-        _check_decides(self.standings, self.setting, self.full)
+        if not self.setting.only:
+            _check_decides(self.standings, self.setting, self.full)
         return tuple(self.standings.trials), self.stopped
 
     # -------------------------------------------------------------------------------------------------------- ordering
@@ -151,7 +160,10 @@ class _Race:
             if not (standings.candidates or self.orders):
                 self.stopped = _BUDGET_ENDED
                 break
-            if (left := setting.clock.left() - self.reserve.seconds(standings.trials)) <= 0:
+            if self.setting.only and self._has_winner():
+                self.stopped = _FIRST_FINISHED
+                break
+            if (left := self._left()) <= 0:
                 self.stopped = _BUDGET_ENDED
                 break
             if self.workers.free < 1:
@@ -162,10 +174,10 @@ class _Race:
                 )
             standings.left, standings.workers = left, max(self.workers.size, 1)
             standings.after = self.reserve.beyond(standings.pool, standings.trials)
-            purchase = _baseline(standings, setting.baselines) or self.policy.choose(standings)
+            purchase = baseline_due(standings, setting.baselines) or self.policy.choose(standings)
             if purchase is None and self.orders:
                 break  # what is in flight may change its mind
-            purchase = purchase or _beside_baseline(standings)
+            purchase = purchase or beside_baseline(standings)
             if purchase is None:
                 self.stopped = _why_stopped(self.policy, standings)
                 break
@@ -173,6 +185,16 @@ class _Race:
             self.full = self.stopped = _over_disk(self.members[name], setting)
             if not self.full:
                 self._submit(name, rung, why)
+
+    def _left(self) -> float:
+        """Seconds for purchases. What is reserved for later steps yields to the first candidate that may win."""
+        left = self.setting.clock.left()
+        after = left - self.reserve.seconds(self.standings.trials)
+        return after if after > 0 or self._has_winner() else left
+
+    def _has_winner(self) -> bool:
+        done = {trial.candidate for trial in self.standings.trials if trial.share >= 1}
+        return any(map(decides, done - set(self.standings.dropped)))
 
     def _submit(self, name: str, rung: int, why: str) -> None:
         candidate, standings, clock = self.members[name], self.standings, self.setting.clock
@@ -194,6 +216,8 @@ class _Race:
             repeat,
             texts_after=self.setting.n_test if ends and name not in standings.after else 0,
             kept_after=self.reserve.testing(standings.trials) + _OVERDRAFT * self.setting.spec.budget_seconds,
+            schedule_share=standings.schedule_share(name) if ends and name in standings.shortenable else None,
+            answering=_answering(candidate, standings) if ends else 0.0,
         )
         self.setting.progress(PurchaseStarted(name, order.share, predicted, why))
         self.orders[name] = order, clock.elapsed()
@@ -272,11 +296,15 @@ class _Race:
             self._update_dropped()
 
     def _update_dropped(self) -> None:
-        """Candidates that failed or are too slow for what is left, and students with nothing to learn from yet."""
+        """Candidates that failed or are too slow for what is left, students with nothing to learn from yet, and those
+        that are not to be bought.
+        """
+        only = self.setting.only
+        others = set(self.members) - set(only) if only else set[str]()
         waiting = (
             without_teacher(self.standings.pool, self.standings.trials, self.dropped) if self.students else set[str]()
         )
-        self.standings.dropped = self.dropped | self.too_slow | waiting
+        self.standings.dropped = self.dropped | self.too_slow | waiting | others
 
     def _give_up(self, order: Order, reason: str) -> None:
         elapsed = self.setting.clock.elapsed()
@@ -301,6 +329,8 @@ def _standings(setting: RaceContext) -> Standings:
         seed=setting.spec.seed,
         dropped=setting.workspace.read_dropped(),
     )
+    if "epochs" not in setting.spec.training:
+        standings.shortenable = {candidate.name for candidate in standings.pool if can_be_shortened(candidate)}
     if setting.repeat is not None:
         standings.seeds = seeds_available(standings.pool)
     standings.dropped = {*standings.dropped, *without_teacher(standings.pool, standings.trials, standings.dropped)}
@@ -362,6 +392,7 @@ def _measure(candidate: Candidate, setting: RaceContext, guard: Guard, reserve: 
 
 
 _BUDGET_ENDED = "the budget ended"
+_FIRST_FINISHED = "the first candidate is finished"
 _OVERDRAFT = 0.05
 """Share of the budget by which a candidate that is already trained may overdraw it to be scored on the test part."""
 _MAX_LOST = 2
@@ -379,59 +410,25 @@ def _why_stopped(policy: Policy, standings: Standings) -> str:
     return "the policy found nothing more to buy"
 
 
-_BASELINE = "majority"
-"""Family of the majority answer; a race in which nothing else finished has decided nothing."""
-
-
 def _check_decides(standings: Standings, setting: RaceContext, full: str) -> None:
     """Check that a candidate other than the majority answer is finished, or raise what ``race`` says."""
     done = {trial.candidate for trial in standings.trials if trial.share >= 1} - set(standings.dropped)
-    if any(map(_decides, done)):
+    if any(map(decides, done)):
         return
-    if standings.dropped and not any(map(_decides, standings.candidates)):
+    if standings.dropped and not any(map(decides, standings.candidates)):
         raise InputError(_nothing_left(sorted(done), setting.workspace))
     if full:
         raise BudgetError(
             f"{full} before any candidate was finished; raise --max-disk and pass --resume, in Python max_disk_mb and "
             "resume of RunSettings."
         )
-    if any(map(_decides, standings.candidates)):
+    if any(map(decides, standings.candidates)):
         beside = f" but the baseline {' and '.join(sorted(done))}" if done else ""
         raise BudgetError(
             f"the budget of {setting.spec.budget_seconds:g} s ended before any candidate{beside} was finished; "
             f"raise --budget and pass --resume, in Python budget and RunSettings.resume (the cheapest needs about "
             f"{_seconds_short(standings, setting)} s more)."
         )
-
-
-def _baseline(standings: Standings, families: Sequence[str]) -> tuple[str, int, str] | None:
-    """The next of the baselines to buy, the cheapest first; ``None``: all have run, or would take more than is left."""
-    last = len(standings.rungs) - 1
-    if not families:
-        return None
-    prices = {
-        name: standings.price(name, last)
-        for name in standings.candidates
-        if name.split("/")[0] in families and standings.bought(name) <= last
-    }
-    name = min(prices, key=prices.__getitem__, default=None)
-    if name is None or prices[name] > standings.left:
-        return None
-    return name, last, "a baseline of the task: every candidate is compared with it"
-
-
-def _beside_baseline(standings: Standings) -> tuple[str, int, str] | None:
-    """The cheapest but the majority answer, where the policy stops before any of these is finished."""
-    last = len(standings.rungs) - 1
-    others = [name for name in standings.candidates if _decides(name)]
-    if not others or any(standings.bought(name) > last for name in others):
-        return None
-    name = min(others, key=lambda name: standings.price(name, last))
-    return name, last, "one candidate beside the majority answer is needed"
-
-
-def _decides(name: str) -> bool:
-    return not name.startswith(f"{_BASELINE}/")
 
 
 def _nothing_left(baselines: Sequence[str], workspace: Workspace) -> str:
@@ -458,10 +455,17 @@ def _price(name: str, rung: int, repeat: int, standings: Standings) -> float:
     return float(offered.seconds[offered.candidates.index(name)])
 
 
+def _answering(candidate: Candidate, standings: Standings) -> float:
+    """Predicted seconds of the validation answers, at the slowest pace of the candidate's model so far."""
+    model = candidate.name.rpartition("/")[0]
+    paces = (trial.seconds_per_text for trial in standings.trials if trial.candidate.rpartition("/")[0] == model)
+    return standings.n_items * max(paces, default=0.0)
+
+
 def _seconds_short(standings: Standings, setting: RaceContext) -> int:
     """What the budget lacks for a resumed run to finish the cheapest candidate that would decide something."""
     last = len(standings.rungs) - 1
-    cheapest = min((standings.price(name, last) for name in filter(_decides, standings.candidates)), default=0.0)
+    cheapest = min((standings.price(name, last) for name in filter(decides, standings.candidates)), default=0.0)
     reserve = Reserve(setting.spec.budget_seconds, setting.n_test, len(setting.dataset.validation))
     needed = setting.restart_seconds + cheapest + reserve.seconds(standings.trials)
     return max(1, math.ceil(needed - setting.clock.left()))

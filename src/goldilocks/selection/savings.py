@@ -107,3 +107,22 @@ def at_each_rung(posterior: Posterior, bar: Floats, shares: Sequence[float]) -> 
         loss, chance = shortfall_and_chance(bar, means + (variances - step**2) / 2, step)
         losses[:, rung], chances[:, rung] = weights @ loss, weights @ chance
     return losses, chances
+
+
+def at_the_end(
+    posterior: Posterior, bar: Floats, places: npt.NDArray[np.intp], lacking: Floats
+) -> tuple[Floats, Floats]:
+    """``at_each_rung`` of the ends of shorter runs, of some candidates; ``(n_places,)`` each.
+
+    Args:
+        posterior: Of the losses of all candidates.
+        bar: As for ``at_each_rung``.
+        places: Candidates.
+        lacking: Log loss by which these runs are expected to end above their full schedule, ``(n_places,)``.
+    """
+    likely = posterior.weights > _LEAST_WEIGHT
+    weights = posterior.weights[likely]
+    means, variances = (values[likely][:, places] for values in posterior.by_scale())
+    step = posterior.foresight(1.0, likely)[:, places]
+    loss, chance = shortfall_and_chance(bar[places], means + lacking + (variances - step**2) / 2, step)
+    return weights @ loss, weights @ chance

@@ -31,6 +31,7 @@ from goldilocks.records import (
     Screening,
     Text,
 )
+from goldilocks.selection.shorter_finish import LEAST_SHARE
 from goldilocks.support.machine.clock import OutOfTimeError
 from goldilocks.support.scoring import linear_probe
 from goldilocks.tuning.schedule import nested_order
@@ -135,6 +136,22 @@ def screen(
         seconds=time.monotonic() - started,
         data_fingerprint=dataset.fingerprint,
     )
+
+
+def nothing_screened(pool: Pool, fingerprint: str = "") -> Screening:
+    """A screening that probed no model and cut none."""
+    return Screening((), {}, tuple(candidate.name for candidate in pool.candidates), (), 0.0, fingerprint)
+
+
+def worth_screening(pool: Pool, seconds_left: float) -> bool:
+    """Whether a probe could change a purchase: one of the models that have features can be tuned in what is left.
+
+    Args:
+        pool: The candidates with forecasts.
+        seconds_left: Of the budget, after the screening.
+    """
+    seconds = [pool.forecasts[candidate.name].seconds for candidate in pool.candidates if _has_features(candidate)]
+    return bool(seconds) and LEAST_SHARE * min(seconds) < seconds_left
 
 
 def corrected_interval(values: Sequence[float], held_out_share: float) -> tuple[float, float, float]:

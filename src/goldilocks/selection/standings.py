@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from goldilocks.protocols import Purchases, Repeats
+from goldilocks.protocols import Purchases, Repeats, Schedules
 from goldilocks.records import Candidate, Forecast, Screening, ShortSchedule, TaskSpec, Trial
 from goldilocks.selection import savings
 from goldilocks.selection.cost import machine_hour, running_cost, with_estimates
@@ -21,6 +21,7 @@ from goldilocks.selection.experience import Experience, recorded_experience
 from goldilocks.selection.loss_posterior import Observation, Posterior
 from goldilocks.selection.purchase_times import PurchaseTimes
 from goldilocks.selection.seeds import SeedSpread, learnt_spread, movement, pairs_of, saved_by_seed, seeds_in
+from goldilocks.selection.shorter_finish import SHORTFALL, Finishes, RunTimes, finishes
 from goldilocks.support.machine.hardware import Machine
 
 Floats = npt.NDArray[np.float64]
@@ -97,6 +98,8 @@ class Standings:
     """Candidate -> training seeds that can be bought of it, the first included; absent: one."""
     short_schedules: Mapping[str, ShortSchedule] = field(default_factory=dict)
     """Candidate -> its schedule, where that was shortened to fit the budget."""
+    shortenable: Collection[str] = ()
+    """Candidates that may be finished with fewer epochs, where not all of them fit into what is left."""
     posterior: Posterior = field(init=False)
     _names: list[str] = field(init=False)
     _place: dict[str, int] = field(init=False)
@@ -113,6 +116,8 @@ class Standings:
     """Losses of further seeds."""
     _first_runs: dict[str, float] = field(init=False)
     """Losses that the first runs ended with."""
+    _shortened: set[str] = field(init=False, default_factory=set)
+    """Candidates that were finished with a shorter schedule."""
     _seen: int = field(init=False, default=0)
     """Trials that the arrays hold."""
     _pretrained: _Mask = field(init=False)
@@ -193,20 +198,41 @@ class Standings:
     def price(self, candidate: str, rung: int) -> float:
         """Predicted seconds from the candidate's current rung up to and including ``rung``."""
         self._catch_up()
-        return float(self._seconds()[self._place[candidate], rung])
+        place = self._place[candidate]
+        if rung == len(self.rungs) - 1:
+            return float(self._finishes().seconds[place])
+        return float(self._seconds()[place, rung])
+
+    def schedule_share(self, candidate: str) -> float:
+        """Share of its schedule that the candidate would have, were it finished now; 1: all of it."""
+        self._catch_up()
+        return float(self._finishes().shares[self._place[candidate]])
 
     def purchases(self) -> Purchases:
         """All that can be bought, with prices and expected savings."""
         self._catch_up()
         open_ = np.flatnonzero(self._masks()[1])
-        view, names = self._view(), self._names
+        view, names, ends = self._view(), self._names, self._finishes()
+        seconds, savings, promising = self._seconds()[open_], view.saved[open_], view.promising[open_]
+        seconds[:, -1] = ends.seconds[open_]
+        schedules = None
+        if self.shortenable:
+            short = np.flatnonzero(ends.shares[open_] < 1)
+            savings[short, -1], promising[short, -1] = self._saved_by(open_[short], ends.shares[open_[short]])
+            # A rung that the shorter run would not reach well before its end is no purchase of its own.
+            beyond = np.array(self.rungs[:-1]) > ends.shares[open_[short], None] / 2
+            savings[short, :-1] = np.where(beyond, 0.0, savings[short, :-1])
+            least_savings = savings[:, -1].copy()
+            least_savings[short] = self._saved_by(open_[short], ends.least_shares[open_[short]])[0]
+            schedules = Schedules(ends.shares[open_], ends.least[open_], least_savings)
         return Purchases(
             candidates=tuple(map(names.__getitem__, open_.tolist())),
-            seconds=self._seconds()[open_],
-            whole=self._whole()[open_],
+            seconds=seconds,
+            whole=ends.whole[open_],
             time_error=np.where(self._done[open_] > 0, *_TIME_ERRORS),
-            savings=view.saved[open_],
-            promising=view.promising[open_],
+            savings=savings,
+            promising=promising,
+            schedules=schedules,
         )
 
     def repeats(self) -> Repeats:
@@ -218,6 +244,7 @@ class Standings:
             number
             for number, place in enumerate(finished.tolist())
             if had[number] < self.seeds.get(self._names[place], 1)
+            and self._names[place] not in self._shortened  # another seed would have another schedule
             and self._names[place] not in self.pending
             and not seeds_in(self.dropped, self._names[place])
         ]
@@ -258,6 +285,8 @@ class Standings:
             return 0.0
         mean, spread = self.posterior.moments()
         places = np.array([self._place[name] for name in candidates])
+        mean = mean.copy()
+        mean[places] += SHORTFALL * self.posterior.remaining(places, self._finishes().shares[places])
         if len(places) > _PLAN:
             each = savings.shortfall((best[1] - costs[places]) / self._alpha, mean[places], spread[places])
             places = places[np.argsort(-each, kind="stable")[:_PLAN]]
@@ -276,7 +305,9 @@ class Standings:
         """The pretrained candidate for whose full run time is reserved; see ``protocols.Race``."""
         self._catch_up()
         finished = self._finished()
-        fits = self._whole() * (1 + np.where(self._done > 0, *_TIME_ERRORS)) <= self.seconds_left
+        ends = self._finishes()
+        needed = np.where(ends.shares < 1, ends.least, ends.whole)
+        fits = needed * (1 + np.where(self._done > 0, *_TIME_ERRORS)) <= self.seconds_left
         eligible = np.flatnonzero(self._pretrained & (finished | (self._masks()[1] & fits)))
         if len(eligible) == 0:
             return None
@@ -290,7 +321,10 @@ class Standings:
             offered = self.repeats()
             saving = dict(zip(offered.candidates, offered.savings.tolist(), strict=True)).get(candidate, 0.0)
             return float(saving / self.horizon_months)
-        return float(self._view().saved[self._place[candidate], -1]) / self.horizon_months
+        place, share = self._place[candidate], self.schedule_share(candidate)
+        if share < 1:
+            return float(self._saved_by(np.array([place]), np.array([share]))[0][0]) / self.horizon_months
+        return float(self._view().saved[place, -1]) / self.horizon_months
 
     # ------------------------------------------------------------------------------------------- bringing up to date
 
@@ -303,6 +337,7 @@ class Standings:
         self._cost = np.full(n, np.nan)
         self._losses = {}
         self._first_runs = {}
+        self._shortened = set()
         self._seen = 0
         self._prices = None
         self._masks_of = None
@@ -349,6 +384,9 @@ class Standings:
         self._done[place] = max(self._done[place], trial.rung + 1)
         # A clock that was set back, or a damaged record, must not make a run look free or endless.
         self._spent[place] += trial.seconds if 0 <= trial.seconds < np.inf else 0.0
+        if trial.schedule_share < 1:  # what the whole schedule would have taken, which paces are told by
+            self._spent[place] /= self.forecasts[trial.candidate].behind(trial.schedule_share)
+            self._shortened.add(trial.candidate)
         per_text = trial.seconds_per_text if 0 <= trial.seconds_per_text < np.inf else 0.0
         self._cost[place] = running_cost(per_text, self.spec, self.machine, trial.usage)
 
@@ -428,10 +466,31 @@ class Standings:
             self._prices = (state, self._times.to_each_rung(self._done, self._spent, again))
         return self._prices[1]
 
-    def _whole(self) -> Floats:
-        """Seconds of the budget that finishing each candidate needs; see ``protocols.Purchases``."""
+    def _finishes(self) -> Finishes:
+        """How each candidate would be finished in what is left, with its whole schedule or a shorter one."""
+        again = [self._place[name] for name in self.begun_before if name in self._place]
+        done = np.where(self._done > 0, np.array(self.rungs)[np.maximum(self._done - 1, 0)], 0.0)
+        can = np.zeros(len(self.pool), dtype=bool)
+        can[[self._place[name] for name in self.shortenable if name in self._place]] = True
+        planned = [self._place[name] for name in self.short_schedules if name in self._place]
+        can[planned] &= done[planned] > 0  # with so few epochs that fewer are only tried on what its rungs show
+        times = RunTimes(done, self._times.fixed(self._done, self._spent, again), self._seconds()[:, -1])
+        return finishes(times, self._beside(), self.left, np.where(self._done > 0, *_TIME_ERRORS), can)
+
+    def _saved_by(self, places: npt.NDArray[np.intp], shares: Floats) -> tuple[Floats, Floats]:
+        """``_View.saved`` and ``promising`` of finishing candidates with shares of their schedules."""
+        view = self._view()
+        if view.best is None:
+            return np.zeros(len(places)), np.zeros(len(places))
+        bar = (view.best[1] - view.costs) / self._alpha
+        lacking = SHORTFALL * self.posterior.remaining(places, shares)
+        loss, chance = savings.at_the_end(self.posterior, bar, places, lacking)
+        return self._alpha * loss * self.horizon_months, chance
+
+    def _beside(self) -> Floats:
+        """Seconds of the budget that finishing each candidate needs beside its run: see ``protocols.Purchases``."""
         of_model = np.zeros(int(self._models.max(initial=0)) + 1, dtype=bool)
         of_model[self._models[self._finished()]] = True
         measured = of_model[self._models]
         after = np.array([self.after.get(name, 0.0) for name in self._names]) if self.after else 0.0
-        return np.asarray(self._seconds()[:, -1] + np.where(measured, 0.0, self.footprint_seconds) + after)
+        return np.asarray(np.where(measured, 0.0, self.footprint_seconds) + after)

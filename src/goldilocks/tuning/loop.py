@@ -26,7 +26,7 @@ from goldilocks.nets.training.losses.criterion import criterion_for
 from goldilocks.nets.training.losses.unlabelled import unlabelled_loss
 from goldilocks.nets.training.mixout import Mixout
 from goldilocks.nets.training.parallel import ProcessGroup, is_lost_process, lost_process
-from goldilocks.nets.training.schedules import rate_share
+from goldilocks.nets.training.schedules import Span
 from goldilocks.nets.training.sharding import ShardedWeights
 from goldilocks.nets.training.slots import gradient_norm
 from goldilocks.nets.training.torch_optimizers import optimizer_for
@@ -78,6 +78,8 @@ class Learner:
         check_config(config, network, objective=objective, unlabelled=bool(unlabelled), processes=processes)
         self._group = group
         self.network, self.config, self.seed, self._objective = network, config, seed, objective
+        self.span = Span.of(config.epochs)
+        """Where the run ends; brought forward by ``shorten``."""
         self.device = torch.device(machine().device)
         network.module.to(self.device)
         self._rows, head_targets, self.costs = tokenized(network, texts, gold)
@@ -128,12 +130,20 @@ class Learner:
     @property
     def done(self) -> bool:
         """Whether all epochs are over."""
-        return self._position() >= self.config.epochs - 1e-9
+        return self._position() >= self.span.end - 1e-9
 
     @property
     def share(self) -> float:
         """Share of the full run that is done, 0 to 1."""
-        return min(1.0, self._position() / self.config.epochs)
+        return self.span.share(self._position())
+
+    def shorten(self, share: float) -> None:
+        """End the run at a share of the epochs it was planned for; the rate falls to zero until then.
+
+        Raises:
+            ValueError: that end is not ahead.
+        """
+        self.span = self.span.shortened(share, self._position())
 
     @flushed_denormals()
     def advance(
@@ -146,7 +156,7 @@ class Learner:
             stop: Asked before each step; ``True`` ends the call early, between two steps.
             on_step: Called with the share done after each step.
         """
-        goal = share * self.config.epochs
+        goal = share * self.span.end
         self.begin_training()
         while self._position() < goal - 1e-9 and not (stop and stop()):
             self._step(self._plan()[self.batch])
@@ -177,8 +187,9 @@ class Learner:
         return batches_of(epoch, self.costs, self.config, self.seed)
 
     def _step(self, rows: list[int]) -> None:
-        progress = (self.epoch + (self.batch + 0.5) / len(self._batches)) / self.config.epochs
-        self._train_within_memory(rows, rate_share(progress, self.config.warmup_share, self.config.schedule))
+        position = self.epoch + (self.batch + 0.5) / len(self._batches)
+        progress = self.span.share(position)
+        self._train_within_memory(rows, self.span.rate_share(position, self.config))
         self._check_loss()
         if isinstance(self._objective, AdjustsSteps):
             self._objective.after_step(self._named_slots, progress)

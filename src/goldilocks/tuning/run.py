@@ -21,6 +21,7 @@ from goldilocks import plugins
 from goldilocks.answers import Answers
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.nets.training.checkpoints import read_checkpoint, write_checkpoint
+from goldilocks.nets.training.schedules import Span
 from goldilocks.nets.training.sharding import read_sharded, write_sharded
 from goldilocks.protocols import (
     FitsHead,
@@ -163,6 +164,29 @@ class Run:
                     self.share = max(share, self.share)
         finally:
             self.seconds += time.perf_counter() - started
+
+    @property
+    def schedule_share(self) -> float:
+        """Share of the planned epochs at which the run ends: 1 unless it was shortened."""
+        return self._learner.span.end / self._learner.span.epochs if self._learner else 1.0
+
+    def shorten(self, share: float) -> None:
+        """End the run at this share of its epochs; the learning rate falls to zero until then.
+
+        A run that has not begun has its usual schedule within fewer epochs. ``self.share`` counts from here on towards
+        the earlier end.
+
+        Args:
+            share: Of the epochs that the run was planned for, beyond those that are over.
+
+        Raises:
+            ValueError: that end is not ahead, or the candidate is not trained by gradient descent.
+        """
+        if self.config is None:
+            raise ValueError(f"{self.candidate.name} has no training schedule")
+        learner = self._learning()
+        learner.shorten(share)
+        self.share = learner.share
 
     def _fit(self, share: float) -> None:
         count = max(1, math.ceil(share * len(self.train) - 1e-9))
@@ -344,6 +368,8 @@ class Run:
         }
         if self._learner is not None:
             content |= {"place": self._learner.place()}
+            if self._learner.span.is_shortened:
+                content |= {"span": asdict(self._learner.span)}
             if self._group is not None and self._group.sharded:
                 write_sharded(folder, content, self._learner.state(), self._group)
             else:
@@ -398,6 +424,8 @@ class Run:
             self._taught = tensors.pop(_LESSONS).numpy()
         if "place" in content:
             self._learning().load_state(tensors, content["place"])
+            if "span" in content:
+                self._learning().span = Span(**content["span"])
         elif "model" in content:
             self._fitted = self._charged(self._family.restore(folder / content["model"]))
         self.share, self.seconds = content["share"], content["seconds"]

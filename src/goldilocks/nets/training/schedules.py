@@ -1,10 +1,18 @@
-"""Learning-rate schedules: linear warm-up, then linear decay, cosine decay or a constant rate."""
+"""Learning-rate schedules: linear warm-up, then linear decay, cosine decay or a constant rate; and their shortening.
+
+A run that is under way can be given an earlier end: its rate then falls linearly from what it is to zero (a cooldown).
+
+Sources: Li, Yumer and Ramanan 2020, "Budgeted Training" (a schedule that decays to zero within the budget is better
+than a part of a longer one); Hägele et al. 2024, "Scaling Laws and Compute-Optimal Training Beyond Fixed Training
+Durations" (cooldowns that branch off a longer run come close to runs planned for their length).
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
-from goldilocks.records import Schedule
+from goldilocks.records import Schedule, TrainingConfig
 
 
 def rate_share(progress: float, warmup_share: float, schedule: Schedule = Schedule.LINEAR) -> float:
@@ -27,3 +35,53 @@ def rate_share(progress: float, warmup_share: float, schedule: Schedule = Schedu
         return 1.0
     left = (1 - progress) / (1 - warmup_share) if progress < 1 else 0.0
     return left if schedule is Schedule.LINEAR else 0.5 * (1 - math.cos(math.pi * left))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The epochs of a run, of which the last may be dropped while it is under way."""
+
+    epochs: float
+    """Of the schedule that the run began with."""
+    end: float
+    """Epochs at which it ends."""
+    cut: float = 0.0
+    """Epochs that were over when ``end`` was brought forward."""
+
+    @classmethod
+    def of(cls, epochs: float) -> Span:
+        """A run of its whole schedule."""
+        return cls(epochs, epochs)
+
+    @property
+    def is_shortened(self) -> bool:
+        """Whether it ends before the schedule that it began with."""
+        return self.end < self.epochs
+
+    def shortened(self, share: float, position: float) -> Span:
+        """The span that ends at a share of the epochs, decided when ``position`` epochs are over.
+
+        Raises:
+            ValueError: that end is not ahead.
+        """
+        end = share * self.epochs
+        if not position < end <= self.end:
+            raise ValueError(f"after {position:g} of {self.end:g} epochs a run cannot end at {end:g}")
+        return replace(self, end=end, cut=position)
+
+    def share(self, position: float) -> float:
+        """Share of the run that is over, 0 to 1."""
+        return min(1.0, position / self.end)
+
+    def rate_share(self, position: float, config: TrainingConfig) -> float:
+        """Share of the peak rate after so many epochs; zero at the end of a span that was cut.
+
+        Example: a run of 10 epochs, cut after 5 (where a linear decay is at half of the peak) to end at 7
+            >>> config = TrainingConfig(10.0, 1e-3, 1e-3, warmup_share=0.0)
+            >>> [Span(10.0, 7.0, 5.0).rate_share(at, config) for at in (4.0, 5.0, 6.0, 7.0)]
+            [0.6, 0.5, 0.25, 0.0]
+        """
+        if self.cut == 0:
+            return rate_share(position / self.end, config.warmup_share, config.schedule)
+        before = rate_share(min(position, self.cut) / self.epochs, config.warmup_share, config.schedule)
+        return before * min(1.0, max(0.0, self.end - position) / (self.end - self.cut))
