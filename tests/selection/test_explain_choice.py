@@ -90,3 +90,21 @@ def test_unfinished_candidate_that_may_be_better_is_advised_with_the_time_it_nee
     assert "now: 12.5 USD per month." in lines[1]
     assert len(lines) == 2
     assert advice([choice.winner, unlikely], choice.winner, Objective(), regret=0.0) == ()
+
+
+def test_the_budget_to_add_counts_what_a_resumed_search_does_besides() -> None:
+    choice = decide([finished("cnn/n/scratch", range(40), cost=1)], GOLD, ACCURACY, SPEC)
+    ahead = Standing(
+        "encoder/m/full",
+        "encoder",
+        "m",
+        "full",
+        "stopped",
+        "",
+        p_best=0.4,
+        seconds_to_finish=26.0,
+        budget_to_finish=70.0,
+    )
+    assert "raise the budget by about 70 s" in advice([ahead], choice.winner, Objective(), regret=1.0)[0]
+    told = sentence(choice.winner, [choice.winner, ahead], choice.tied, choice.map, SPEC.objective, "accuracy")
+    assert "about 70 s more of budget would finish" in told

@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from race_records import candidate
+from race_records import candidate, standings, trial
 from test_race import FakeRun, dataset, setting
 
 from goldilocks import plugins
 from goldilocks.errors import BudgetError, IntegrityError
+from goldilocks.policies import value
 from goldilocks.records import Candidate, Forecast, Pool, Text
 from goldilocks.selection.first_answer import finish_cheapest
 from goldilocks.selection.race import RaceContext, race
@@ -70,24 +71,24 @@ def test_another_cheap_candidate_takes_the_place_of_one_that_fails(tmp_path: Pat
 
 
 def test_nothing_is_bought_twice_and_nothing_dear_at_first(tmp_path: Path) -> None:
-    context, value = slow(tmp_path, 500.0, read=1.0, step=0.1), plugins.load("policies", "value")
-    finish_cheapest(context, value)
-    finish_cheapest(context, value)
+    context, policy = slow(tmp_path, 500.0, read=1.0, step=0.1), plugins.load("policies", "value")
+    finish_cheapest(context, policy)
+    finish_cheapest(context, policy)
     assert finished(context) == [BAYES]
 
     only = replace(context.pool, candidates=context.pool.candidates[-1:])
     alone = replace(slow(tmp_path / "b", 500.0, read=1.0, step=0.1), pool=only, screening=nothing_screened(only))
-    finish_cheapest(alone, value)
+    finish_cheapest(alone, policy)
     assert finished(alone) == []
 
 
 def test_a_pool_without_a_cheap_candidate_ends_with_what_the_budget_lacks(tmp_path: Path) -> None:
-    context, value = slow(tmp_path, 5.0, read=6.0, step=1.0), plugins.load("policies", "value")
+    context, policy = slow(tmp_path, 5.0, read=6.0, step=1.0), plugins.load("policies", "value")
     only = replace(context.pool, candidates=context.pool.candidates[-1:])
     alone = replace(context, pool=only, screening=nothing_screened(only))
-    finish_cheapest(alone, value)
+    finish_cheapest(alone, policy)
     with pytest.raises(BudgetError, match=r"the budget of 5 s ended before any candidate was finished; .* \d+ s more"):
-        race(alone, value)
+        race(alone, policy)
 
 
 def test_the_screening_needs_time_for_a_pretrained_run(tmp_path: Path) -> None:
@@ -100,3 +101,11 @@ def test_the_screening_needs_time_for_a_pretrained_run(tmp_path: Path) -> None:
     assert not worth_screening(with_encoder, 5.0)  # a quarter of its 30 s does not fit
     assert not worth_screening(replace(pool, candidates=tuple(cheap)), 1e6)
     assert nothing_screened(pool, dataset().fingerprint).kept == tuple(SECONDS)
+
+
+def test_of_runs_that_take_less_than_a_second_the_most_promising_comes_first() -> None:
+    state = standings({"majority/m/scratch": 0.01, "naive_bayes/word/scratch": 0.1, "tfidf_linear/word/scratch": 0.2})
+    state.trials.append(trial("naive_bayes/word/scratch", 2, 0.3, 0.1))
+    bought = value.choose(state)
+    assert bought is not None
+    assert bought[0] == "tfidf_linear/word/scratch"  # the majority answer saves nothing

@@ -21,6 +21,7 @@ from goldilocks.evaluation.error_cost import loss_rule
 from goldilocks.records import Decision, Forecast, Goal, Output, Pool, Screening, Search
 from goldilocks.selection.conclude import decision_from
 from goldilocks.selection.run_records import RunRecords
+from goldilocks.selection.standings import FOOTPRINT_SECONDS
 from goldilocks.selection.what_if import Changes, decide_again
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.files import plain, to_json, write_text
@@ -199,3 +200,12 @@ def test_what_a_decision_says_is_wrapped_and_explains_its_words(run: Path, capsy
     assert "winner (its interval allows for its having been chosen)" in words
     assert "in the best set: may be as good (95 % confidence)" in words
     assert "Assumed, not stated: " in words
+
+
+def test_the_budget_to_add_is_that_of_the_run_its_footprint_and_a_resumed_search(run: Path) -> None:
+    record = json.loads((run / "decision.json").read_text())
+    record["search"]["lacking"] = 45.0  # to read the data again, less what was left
+    (run / "decision.json").write_text(json.dumps(record))
+    open_ = next(entry for entry in decide_again(run, Changes()).candidates if entry.status == "stopped")
+    assert open_.seconds_to_finish is not None
+    assert open_.budget_to_finish == pytest.approx(open_.seconds_to_finish + FOOTPRINT_SECONDS + 45.0)

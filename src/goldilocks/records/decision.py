@@ -161,6 +161,8 @@ class Standing:
     """Expected final loss of a candidate that did not finish, with a 95 % interval."""
     seconds_to_finish: float | None = None
     """Predicted seconds of the rest of the run, of a candidate that did not finish."""
+    budget_to_finish: float | None = None
+    """Seconds by which the budget has to be raised for a resumed search to finish it, of the same."""
     seed_noise: float | None = None
     """Standard deviation of the loss from one training seed to the next, noise of the items taken out; ``None``: it was
     run with one seed, and its interval covers the choice of items only."""
@@ -254,6 +256,9 @@ class Search:
     """Why the race stopped."""
     money: float = 0.0
     """Spent at endpoints up to the decision; the test part, and what the bundle stores, come on top."""
+    lacking: float = 0.0
+    """Seconds of budget that a resumed search needs beside the runs that it buys: to read the data again, and for what
+    follows the race, less what was left. Below 0: so much was left."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from goldilocks.selection.prospects import Forecasts, forecasts_of
 from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext
 from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.second_chance import compressed_form
+from goldilocks.selection.standings import FOOTPRINT_SECONDS
 from goldilocks.selection.time_correction import pace
 from goldilocks.selection.verdict import VerdictContext, headline, verdict_on
 from goldilocks.selection.watchdog import time_limit
@@ -86,6 +87,7 @@ def conclude(
         policy=policy,
         stopped=stopped,
         money=setting.workspace.spending_log().total().money,
+        lacking=max(setting.restart_seconds + setting.reserve.seconds(trials) - setting.clock.left(), -_ENDLESS),
     )
     decision = decision_from(records, footprints, search)
     if _refit_on_half(decision, setting):
@@ -93,6 +95,8 @@ def conclude(
     return replace(decision, inputs=digests(setting.workspace, len(trials)))
 
 
+_ENDLESS = 1e9
+"""Seconds that stand for what is left of a budget without end."""
 _CHEAP_SECONDS = 4.0
 """A winner whose run took no longer is trained once more on half of the rows, for its learning curve."""
 
@@ -146,7 +150,7 @@ def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], sear
     finished = _finished(records, footprints)
     forecasts = forecasts_of(records, finished)
     choice = decide(finished, records.gold, records.metric, spec, prospects=forecasts.prospects, rule=records.rule)
-    standings = (*choice.standings, *_unfinished(records, search.stopped, forecasts, choice))
+    standings = (*choice.standings, *_unfinished(records, search, forecasts, choice))
     verdict = _verdict(records, choice, finished, standings)
     in_words = sentence(
         choice.winner,
@@ -339,8 +343,14 @@ def _with_tokens(footprint: Footprint, trial: Trial) -> Footprint:
     )
 
 
-def _unfinished(records: RunRecords, stopped: str, forecasts: Forecasts, choice: Choice) -> list[Standing]:
+def _more_budget(seconds: float | None, lacking: float) -> float | None:
+    """Seconds by which the budget has to be raised to finish a run that still takes ``seconds``; see ``Search``."""
+    return None if seconds is None else max(seconds + FOOTPRINT_SECONDS + lacking, 1.0)
+
+
+def _unfinished(records: RunRecords, search: Search, forecasts: Forecasts, choice: Choice) -> list[Standing]:
     """Candidates that did not finish: failed, stopped, never run, cut by the screening, or never in the pool."""
+    stopped, lacking = search.stopped, search.lacking
     latest = {trial.candidate: trial for trial in records.trials}
     spent: dict[str, float] = {}
     for purchase in records.trials:
@@ -379,6 +389,7 @@ def _unfinished(records: RunRecords, stopped: str, forecasts: Forecasts, choice:
                 p_best=choice.p_best.get(name),
                 forecast=forecasts.losses.get(name),
                 seconds_to_finish=forecasts.seconds.get(name),
+                budget_to_finish=_more_budget(forecasts.seconds.get(name), lacking),
             )
         )
     for out in records.pool.excluded:

@@ -56,7 +56,8 @@ def _chances(winner: Standing, standings: Sequence[Standing]) -> str:
         return f"The probability that the winner is the best of all candidates is {winner.p_best:.0%}."
     first = max(unfinished, key=lambda standing: standing.p_best or 0.0)
     rest = max(1 - winner.p_best - open_, 0.0)
-    more = f"about {_duration(first.seconds_to_finish)} more of budget" if first.seconds_to_finish else "more budget"
+    needed = first.budget_to_finish or first.seconds_to_finish  # decisions of earlier versions have the latter alone
+    more = f"about {_duration(needed)} more of budget" if needed else "more budget"
     return (
         f"The probability of being the best of all candidates is {winner.p_best:.0%} for the winner and {rest:.0%} for "
         f"the other finished ones; unfinished candidates hold the remaining {open_:.0%}, and {more} would finish the "
@@ -77,7 +78,8 @@ def advice(standings: Sequence[Standing], winner: Standing, objective: Objective
     lines: list[str] = []
     for standing in unfinished[:3]:
         progress = f"{standing.share:.0%} of its run" if standing.share > 0 else "not run"
-        needs = f" by about {_duration(standing.seconds_to_finish)}" if standing.seconds_to_finish else ""
+        needed = standing.budget_to_finish or standing.seconds_to_finish
+        needs = f" by about {_duration(needed)}" if needed else ""
         chance = f"{standing.candidate} ({progress}) is the best with a probability of {standing.p_best:.0%}"
         lines.append(f"{chance}; to finish it, raise the budget{needs} and pass --resume.")
     if lines:

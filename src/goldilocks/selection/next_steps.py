@@ -51,10 +51,10 @@ def compared_with_hosted(records: RunRecords, choice: Choice, finished: Sequence
 
 def _stop(records: RunRecords, choice: Choice) -> NextStep:
     winner = choice.winner
-    assert winner.expected_j is not None
     seeds = f" and {len(winner.seed_losses)} training seeds" if winner.seed_losses else ""
     basis = f"measured on {len(records.gold):,} validation items{seeds}"
-    return NextStep(STOP, winner.candidate, _measured(winner.expected_j, _draws(choice, winner), records), basis)
+    drawn = _draws(choice, winner)  # as P(best) and the expected regret, which could else be more than all that J is
+    return NextStep(STOP, winner.candidate, _measured(float(drawn.mean()), drawn, records), basis)
 
 
 def _more_data(records: RunRecords, choice: Choice, finished: Sequence[Finished]) -> NextStep | None:
@@ -62,14 +62,12 @@ def _more_data(records: RunRecords, choice: Choice, finished: Sequence[Finished]
     schedule = records.pool.short_schedules.get(winner.candidate)
     if schedule is not None and schedule.rows < 1:  # it has not used the rows that there are
         return None
-    assert winner.expected_j is not None
     assert winner.cost is not None
     member = next(member for member in finished if member.candidate.name == winner.candidate)
     half = measured_half(records, choice, member)
     law = exponent(half)
     now = choice.loss_of(winner.candidate)
-    factors = law.factors(len(now), records.spec.seed)
-    losses = np.maximum(now, 0.0) * factors
+    losses = np.maximum(now, 0.0) * law.factors(len(now), records.spec.seed)
     cost = winner.cost.total + winner.cost.tuning + winner.cost.labour  # twice the rows train twice as long
     drawn = cost + monthly_loss(losses, records.spec.objective)
     rows = _training_rows(records)
@@ -79,13 +77,10 @@ def _more_data(records: RunRecords, choice: Choice, finished: Sequence[Finished]
         basis = f"learning curves of other data ({low:.0%} to {high:.0%} less loss with twice the rows)"
     else:
         basis = f"a refit on half of the {shown} (loss {half.loss:.3f}, with all of them {half.full_loss:.3f})"
-    # The expected loss of ``stop`` times the expected factor: draws of a loss near 0 are cut there, so that their mean
-    # is higher, and both steps have to start from the same loss.
-    expected = cost + (winner.expected_j - winner.cost.total) * float(factors.mean())
     return NextStep(
         MORE_DATA,
         winner.candidate,
-        _measured(expected, drawn, records),
+        _measured(float(drawn.mean()), drawn, records),
         f"{basis}; without the cost of labelling",
         rows,
     )
@@ -131,15 +126,22 @@ def _larger(records: RunRecords, choice: Choice, prospects: Sequence[Prospect]) 
 
 def _finished_step(records: RunRecords, choice: Choice, candidate: Candidate) -> NextStep:
     standing = next(standing for standing in choice.standings if standing.candidate == candidate.name)
+    winner = choice.winner
     assert standing.expected_j is not None
-    measured = _measured(standing.expected_j, _draws(choice, standing), records)
+    assert winner.expected_j is not None
+    # Above the winner by as much as the rule that chose between them says.
+    expected = float(_draws(choice, winner).mean()) + standing.expected_j - winner.expected_j
+    measured = _measured(expected, _draws(choice, standing), records)
     return NextStep(
         LARGER_MODEL, candidate.name, measured, f"measured on {len(records.gold):,} validation items: it has finished"
     )
 
 
 def _forecast(records: RunRecords, prospect: Prospect) -> NextStep:
-    drawn = prospect.cost + monthly_loss(prospect.draws(4_000, records.spec.seed), records.spec.objective)
+    # No worse than the commonest answer, where that was measured; forecasts before the first rung are wide.
+    ends = [t.loss for t in records.trials if t.share >= 1 and t.candidate.startswith("majority/")]
+    losses = np.minimum(prospect.draws(4_000, records.spec.seed), min(ends, default=1.0))
+    drawn = prospect.cost + monthly_loss(losses, records.spec.objective)
     share = max((trial.share for trial in records.trials if trial.candidate == prospect.candidate), default=0.0)
     basis = f"its forecast after {share:.0%} of its run" if share else "its forecast: it has not been run"
     return NextStep(LARGER_MODEL, prospect.candidate, _measured(float(drawn.mean()), drawn, records), basis)

@@ -81,6 +81,11 @@ class RaceContext:
     step_seconds: float | None = None
     """Time limit of one purchase; ``None``: from its forecast (``watchdog.limit_of``)."""
 
+    @property
+    def reserve(self) -> Reserve:
+        """What is kept of the budget for the steps after the race."""
+        return Reserve(self.spec.budget_seconds, self.n_test, len(self.dataset.validation), self.measured)
+
 
 def race(setting: RaceContext, policy: Policy) -> tuple[tuple[Trial, ...], str]:
     """Buy until the policy stops or the budget ends.
@@ -111,8 +116,7 @@ class _Race:
         self.standings = _standings(setting)
         self.members = {candidate.name: candidate for candidate in self.standings.pool}
         self.students = any(needs_teacher(candidate) for candidate in self.standings.pool)
-        n_validation = len(setting.dataset.validation)
-        self.reserve = Reserve(setting.spec.budget_seconds, setting.n_test, n_validation, setting.measured)
+        self.reserve = setting.reserve
         self.orders: dict[str, tuple[Order, float]] = {}
         """Candidate -> what is in flight, and when it began."""
         self.lost: Counter[str] = Counter()
@@ -466,6 +470,5 @@ def _seconds_short(standings: Standings, setting: RaceContext) -> int:
     """What the budget lacks for a resumed run to finish the cheapest candidate that would decide something."""
     last = len(standings.rungs) - 1
     cheapest = min((standings.price(name, last) for name in filter(decides, standings.candidates)), default=0.0)
-    reserve = Reserve(setting.spec.budget_seconds, setting.n_test, len(setting.dataset.validation))
-    needed = setting.restart_seconds + cheapest + reserve.seconds(standings.trials)
+    needed = setting.restart_seconds + cheapest + setting.reserve.seconds(standings.trials)
     return max(1, math.ceil(needed - setting.clock.left()))
