@@ -70,7 +70,7 @@ from goldilocks.selection.failures import Guard
 from goldilocks.selection.first_answer import finish_cheapest
 from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.selection.incumbent import with_incumbent
-from goldilocks.selection.purchase import RemoteBench, carry_out_remotely
+from goldilocks.selection.purchase import RemoteBench, carry_out_remotely, import_training
 from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext, race
 from goldilocks.selection.run_store import RunStore
 from goldilocks.selection.screen import ScreeningPlan, nothing_screened, screen, worth_screening
@@ -145,6 +145,7 @@ def build(
     store.unlabelled = unlabelled_pairs(spec, task, dataset, offline=settings.offline)
     _use_experience(settings, workspace)  # what is expected of candidates before they are seen
     context = _race_context(spec, task, settings, (dataset, pool, nothing_screened(pool)), store, guard)
+    import_training()
     finish_cheapest(context, policy)  # whatever follows, there is an answer
     context = replace(
         context,

@@ -285,10 +285,13 @@ def carry_out_remotely(bench: RemoteBench, content: tuple[Order, Mapping[str, by
         return Delivery(trial, {} if trial is None else packed(folder))
 
 
-def _import_training(candidate: Candidate) -> None:
-    """Import what training needs: the seconds of a worker's first job are to be those of training."""
+def import_training() -> None:
+    """Import what training needs: the seconds of a first run are to be those of training."""
     import goldilocks.tuning.run  # noqa: F401
 
+
+def _import_training(candidate: Candidate) -> None:
+    import_training()
     plugins.load("families", candidate.model.family)
     plugins.load("methods", candidate.method)
 
