@@ -105,7 +105,7 @@ def test_content_of_any_kind_is_told_in_one_line(run: Path, name: str, content: 
 
 
 def test_forged_score_in_a_trial_is_noticed(run: Path) -> None:
-    change_trial(run, loss=0.0)
+    change_trial(run, loss=0.123)
     with pytest.raises(IntegrityError, match=r"trials.jsonl: was changed since"):
         rewrite_report(run)
 
