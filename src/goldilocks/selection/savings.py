@@ -120,7 +120,7 @@ def at_the_end(
         places: Candidates.
         lacking: Log loss by which these runs are expected to end above their full schedule, ``(n_places,)``.
     """
-    likely = posterior.weights > _LEAST_WEIGHT
+    likely = posterior.weights > _MIN_WEIGHT
     weights = posterior.weights[likely]
     means, variances = (values[likely][:, places] for values in posterior.by_scale())
     step = posterior.foresight(1.0, likely)[:, places]
