@@ -1,4 +1,4 @@
-"""The time limit for the head of a request, with a clock that the test moves (sockets: test_serve_connections)."""
+"""Limits of time for slow clients, with a clock that the test moves (over sockets: test_serve_connections)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Transport:
     """Remembers what is written."""
 
     def __init__(self) -> None:
-        self.written, self.closed = b"", False
+        self.written, self.closed, self.aborted, self.unsent = b"", False, False, 0
 
     def write(self, data: bytes) -> None:
         self.written += data
@@ -60,8 +60,14 @@ class Transport:
     def close(self) -> None:
         self.closed = True
 
+    def abort(self) -> None:
+        self.aborted = True
+
     def is_closing(self) -> bool:
-        return self.closed
+        return self.closed or self.aborted
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
 
     def get_extra_info(self, name: str) -> None:
         return None
@@ -124,3 +130,37 @@ def test_a_connection_that_is_lost_has_no_limit_any_more(connection: tuple[Any, 
     loop.pass_time(5.0)
     assert transport.written == b""
     assert all(timer.cancelled for timer in loop.timers)
+
+
+def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(connection: tuple[Any, Loop, Transport]) -> None:
+    protocol, loop, transport = connection
+    protocol.data_received(HEAD)
+    transport.unsent = 700_000
+    protocol.pause_writing()
+    for left in (500_000, 100_000):  # a slow one goes on
+        transport.unsent = left
+        loop.pass_time(5.0)
+        assert not transport.aborted
+    loop.pass_time(5.0)
+    assert transport.aborted
+
+
+def test_a_client_that_has_taken_its_answer_is_not_watched_any_more(connection: tuple[Any, Loop, Transport]) -> None:
+    protocol, loop, transport = connection
+    protocol.data_received(HEAD)
+    transport.unsent = 700_000
+    protocol.pause_writing()
+    transport.unsent = 0
+    protocol.resume_writing()
+    loop.pass_time(100.0)
+    assert not transport.is_closing()
+
+
+@pytest.mark.parametrize("unsent", [0, 60_000])
+def test_an_idle_connection_is_closed_and_one_with_an_answer_left_on_it_is_cut_off(
+    connection: tuple[Any, Loop, Transport], unsent: int
+) -> None:
+    protocol, _, transport = connection
+    transport.unsent = unsent
+    protocol.timeout_keep_alive_handler()
+    assert (transport.closed, transport.aborted) == (not unsent, bool(unsent))

@@ -1,4 +1,4 @@
-"""HTTP/1.1 of the service: uvicorn's h11, which bounds the head of a request, with a time limit for the head.
+"""HTTP/1.1 of the service: uvicorn's h11, which bounds the head of a request, with limits of time for slow clients.
 
 Not httptools, even where it is installed: its parser keeps a head of any length, so that one client that never ends its
 head could fill the memory, before any key is asked for.
@@ -18,12 +18,13 @@ _LATE = (
 ) % (len(_WORDS), _WORDS)
 
 
-def protocol_with(head_seconds: float) -> type[H11Protocol]:
+def protocol_with(client_seconds: float) -> type[H11Protocol]:
     """The protocol of a connection.
 
     Args:
-        head_seconds: A connection whose first head is not there by then is closed, and so is one that has begun a
-            later head (between requests ``timeout_keep_alive`` holds).
+        client_seconds: A connection is closed whose first head is not there by then, or a later one so long after its
+            first byte (between requests ``timeout_keep_alive`` holds); and one whose client takes nothing of an answer
+            for so long.
     """
 
     class TimedProtocol(H11Protocol):
@@ -33,28 +34,33 @@ def protocol_with(head_seconds: float) -> type[H11Protocol]:
             super().__init__(*arguments, **named)
             self._late: asyncio.TimerHandle | None = None
             self._begun = False
+            self._stalled: asyncio.TimerHandle | None = None
+            self._unsent = 0
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            self._late = self.loop.call_later(head_seconds, self._too_late)
+            self._late = self.loop.call_later(client_seconds, self._too_late)
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._on_time()
+            self._head_is_there()
+            self._unwatch()
             super().connection_lost(exc)
+
+        # ------------------------------------------------------------------------------------------------------ heads
 
         def data_received(self, data: bytes) -> None:
             self._begun = True
             super().data_received(data)
             if not self._waits_for_a_head:
-                self._on_time()
+                self._head_is_there()
             elif self._late is None:
-                self._late = self.loop.call_later(head_seconds, self._too_late)
+                self._late = self.loop.call_later(client_seconds, self._too_late)
 
         @property
         def _waits_for_a_head(self) -> bool:
             return self.cycle is None or self.cycle.response_complete
 
-        def _on_time(self) -> None:
+        def _head_is_there(self) -> None:
             self._begun = False
             if self._late is not None:
                 self._late.cancel()
@@ -67,5 +73,36 @@ def protocol_with(head_seconds: float) -> type[H11Protocol]:
             if self._begun:
                 self.transport.write(_LATE)
             self.transport.close()
+
+        # ---------------------------------------------------------------------------------------------------- answers
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._watch()
+
+        def resume_writing(self) -> None:
+            self._unwatch()
+            super().resume_writing()
+
+        def timeout_keep_alive_handler(self) -> None:
+            if self.transport.get_write_buffer_size():
+                self.transport.abort()  # to close it would wait for a client that takes nothing
+            else:
+                super().timeout_keep_alive_handler()
+
+        def _watch(self) -> None:
+            self._unsent = self.transport.get_write_buffer_size()
+            self._stalled = self.loop.call_later(client_seconds, self._check_progress)
+
+        def _unwatch(self) -> None:
+            if self._stalled is not None:
+                self._stalled.cancel()
+                self._stalled = None
+
+        def _check_progress(self) -> None:
+            if self.transport.get_write_buffer_size() >= self._unsent:
+                self.transport.abort()
+            else:
+                self._watch()
 
     return TimedProtocol

@@ -50,7 +50,8 @@ class RequestLimits:
     queue_seconds: float = 5.0
     """While a request has waited longer for a replica, further ones of the same key get 429 with ``Retry-After``."""
     body_seconds: float = 20.0
-    """A client that sends the head of a request, or its body, more slowly is cut off (408)."""
+    """A client that sends the head of a request, or its body, more slowly is cut off (408), and so is one that takes
+    nothing of its answer for so long."""
     drain_seconds: float = 25.0
     """After SIGTERM accepted requests have so long to be answered; the rest gets 503. The process ends about 7 seconds
     later at the latest, whatever happens."""
