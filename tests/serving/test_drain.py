@@ -16,6 +16,7 @@ from served import ScriptedEngine, settings
 from test_serve_connections import answered, connected, request
 
 from goldilocks.errors import UnansweredError
+from goldilocks.serving.deployment import Deployment
 from goldilocks.serving.drain import Drain
 from goldilocks.serving.server import Server, listen, run, server_of
 from goldilocks.serving.service import Service
@@ -50,7 +51,7 @@ def test_what_is_refused_at_the_deadline_is_counted_and_named() -> None:
     drain = Drain(0.0, abandon, lambda _: None, grace=NEVER)
     drain.begin()
     assert refused.wait(20)
-    with pytest.raises(UnansweredError, match=r"with 1,234 accepted requests unanswered; raise limits\.drain_seconds"):
+    with pytest.raises(UnansweredError, match=r"requests left unanswered: 1,234; raise limits\.drain_seconds"):
         drain.finish()
     assert UnansweredError.EXIT_CODE == 4
 
@@ -75,7 +76,7 @@ def test_service_that_cannot_end_by_itself_is_ended() -> None:
     drain.begin()
     drain.begin()  # an operator who presses Ctrl-C again
     assert ended.wait(20)
-    assert "2 accepted requests unanswered" in forced[0]
+    assert "left unanswered: 2;" in forced[0]
     assert len(forced) == 1
 
 
@@ -153,11 +154,32 @@ def test_requests_that_wait_and_that_are_being_answered_get_503_at_the_deadline(
         assert not thread.is_alive()
     (error,) = errors
     assert isinstance(error, UnansweredError)
-    assert "with 2 accepted requests unanswered" in str(error)
+    assert "left unanswered: 2;" in str(error)
+
+
+def test_requests_of_a_version_that_was_replaced_meanwhile_are_refused_too(weather_bundle: Path) -> None:
+    engine = ScriptedEngine()
+    engine.open.clear()
+    made = settings({"weather": weather_bundle}, port=0, limits={"drain_seconds": 0.001})
+    with running(made, engine) as (server, address, thread, errors), connected(address) as client:
+        client.sendall(request("rain"))
+        assert engine.begun.wait(20)
+        deployment = _deployment(server)
+        deployment.promote(deployment.start(weather_bundle))
+        assert [version.ongoing for version in deployment.retired] == [1]
+        server.handle_exit(signal.SIGTERM, None)
+        assert answered(client)[0] == 503
+        thread.join(60)
+    assert [str(error).count("left unanswered: 1;") for error in errors] == [1]
+
+
+def _deployment(server: Server) -> Deployment:
+    found: Deployment = server.config.app.state.service.deployments["weather"]  # type: ignore[union-attr]
+    return found
 
 
 def _until_ongoing(server: Server, count: int) -> None:
-    current = server.config.app.state.service.deployments["weather"].current  # type: ignore[union-attr]
+    current = _deployment(server).current
     for _ in range(4000):
         if current.ongoing == count:
             return

@@ -172,6 +172,8 @@ def test_what_the_engine_of_the_bundle_needs_is_installed(
 
     text = files["Dockerfile" if target == "docker" else "goldilocks.service"]
     assert package in text
+    if target == "docker":
+        assert f"/wheels/NAME.whl[{package.partition('[')[2].partition(']')[0]}]" in text
     assert ("g++" in text) == (system == "g++")
 
 

@@ -76,8 +76,8 @@ class Drain:
 
     def _error(self) -> UnansweredError:
         return UnansweredError(
-            f"stopped {self.seconds:g} s after the signal (limits.drain_seconds) with {self.unanswered or 0:,} "
-            "accepted requests unanswered; raise limits.drain_seconds, or lower limits.queue_items."
+            f"stopped {self.seconds:g} s after the signal (limits.drain_seconds); accepted requests left unanswered: "
+            f"{self.unanswered or 0:,}; raise limits.drain_seconds, or lower limits.queue_items."
         )
 
 

@@ -16,7 +16,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from goldilocks.nets.additions import no_place
+from goldilocks.nets.additions import no_place, not_traceable
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.bert import BertBackbone
 from goldilocks.nets.backbones.bi_encoder import BiEncoderBackbone
@@ -54,7 +54,7 @@ def incompatibility(model: Network) -> str | None:
     if not isinstance(backbone, BertBackbone):
         return f"its backbone ({type(backbone).__name__}) is not exported; BERT-shaped encoders are"
     if reason := no_place(model.config):
-        return reason
+        return reason if not_traceable(model.config) else f"{reason}; use --to onnx"
     if model.config.int8_embeddings:
         return "its embeddings are int8 tables; export the bundle that it was compressed from"
     if backbone.options.pruned:
