@@ -92,9 +92,9 @@ def compress_bundle(
     if out.absolute() == bundle.absolute():
         raise InputError(f"{out}: is the bundle itself, which is kept; choose another --out.")
     check_target(out.absolute())
-    whole = load(bundle)
-    _check_compressible(whole)
-    loaded = one_domain(whole, settings.domain)
+    original = load(bundle)
+    _check_compressible(original)
+    loaded = one_domain(original, settings.domain)
     part = labelled_rows(loaded, data, fields or {}, sentences=settings.sentences)
     texts = _calibration_texts(loaded, Path(settings.texts), part) if settings.texts else ()
     calibration = Calibration(texts, SeededDistil(settings.seed), _students(settings.students, texts))

@@ -343,8 +343,8 @@ def _compress(decision: Decision, context: RaceContext, store: RunStore, guard: 
     done = guard.workspace.read_compressed()
     for name in names:
         record = done.get(name)
-        whole = record is not None and (not record.predictions or guard.workspace.compressed_model(name).is_dir())
-        if not whole:
+        complete = record is not None and (not record.predictions or guard.workspace.compressed_model(name).is_dir())
+        if not complete:
             guard.workspace.add_compressed(_compressed(name, decision, context, store, guard))
 
 

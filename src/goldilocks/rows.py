@@ -55,9 +55,9 @@ def named(texts: str | Sequence[str], task: Task) -> dict[str, Any]:
     fewest = len(roles) - sum(role.endswith("*") or role.rstrip("+") == known for role in task.LINE)
     several = next((place for place, role in enumerate(task.LINE) if role != roles[place]), None)
     if len(cells) < fewest or (several is None and len(cells) > fewest):
-        wanted = ", ".join(f"{role}, ..." if role in several_of(task) else role for role in roles)
+        expected = ", ".join(f"{role}, ..." if role in several_of(task) else role for role in roles)
         raise InputError(
-            f"{len(cells)} text{'' if len(cells) == 1 else 's'}; this task takes {wanted}: "
+            f"{len(cells)} text{'' if len(cells) == 1 else 's'}; this task takes {expected}: "
             "separate them by tabs (in Python pass a tuple), or name them in a JSON object"
         )
     if several is not None:

@@ -163,14 +163,14 @@ def with_training(config: TrainingConfig, overrides: Mapping[str, Any], where: s
     """
     if not overrides:
         return config
-    made = options_from(TrainingConfig, {**asdict(config), **overrides}, section=where.removesuffix("."))
+    resolved = options_from(TrainingConfig, {**asdict(config), **overrides}, section=where.removesuffix("."))
     for key in overrides:
         low, high = _TRAINING_RANGES.get(key, (0.0, math.inf))
-        value = getattr(made, key)
+        value = getattr(resolved, key)
         if isinstance(value, int | float) and not low <= value <= high:
             upper = f" and at most {high:g}" if high < math.inf else ""
             raise InputError(f"{where}{key} is {value}; it must be at least {low:g}{upper}.")
-    return made
+    return resolved
 
 
 _TRAINING_RANGES = {
@@ -217,9 +217,9 @@ def _not_stated(objective: Mapping[str, Any], prices: Mapping[str, Any]) -> tupl
     stated = {f"objective.{key}" for key in objective} | {f"prices.{key}" for key in prices}
     if "prices.gb_month" in stated:
         stated |= {"prices.memory_gb_month", "prices.storage_gb_month"}
-    wanted = [f"objective.{price}", "objective.requests_per_month", "objective.horizon_months"]
-    wanted += [f"prices.{key}" for key in ("cpu_hour", "memory_gb_month", "storage_gb_month")]
-    return tuple(key for key in wanted if key not in stated)
+    required = [f"objective.{price}", "objective.requests_per_month", "objective.horizon_months"]
+    required += [f"prices.{key}" for key in ("cpu_hour", "memory_gb_month", "storage_gb_month")]
+    return tuple(key for key in required if key not in stated)
 
 
 def _matrix(given: Any) -> Any:
@@ -339,8 +339,8 @@ def _check_serving(serving: Serving) -> None:
     for name, values in known.items():
         value = getattr(serving, name)
         if value not in values:
-            wanted = ", ".join(map(str, values[:-1])) + f" or {values[-1]}"
-            raise InputError(f"task file: serving.{name} is {value!r}; write {wanted}.")
+            allowed = ", ".join(map(str, values[:-1])) + f" or {values[-1]}"
+            raise InputError(f"task file: serving.{name} is {value!r}; write {allowed}.")
 
 
 def _check_ranges(spec: TaskSpec) -> None:

@@ -45,7 +45,7 @@ def test_requests_at_an_endpoint_cost_their_tokens_and_no_machine_time() -> None
     # 4 questions read 400 tokens at 0.15 a million and wrote 20 at 0.6: 0.000072, so 0.000018 each.
     asked = Usage(4, 400, 20, (400 * 0.15 + 20 * 0.6) / 1e6)
 
-    got = cost(7200.0, footprint(10.0, 3 * 10**9, 0), SPEC, MACHINE, asked=asked, spent=2.5)
+    got = cost(7200.0, footprint(10.0, 3 * 10**9, 0), SPEC, MACHINE, usage=asked, spent=2.5)
 
     assert got.tokens == pytest.approx(3_600_000 * 0.000018)
     assert got.requests == 0

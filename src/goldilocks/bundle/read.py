@@ -133,19 +133,21 @@ class Bundle:
         """Scores; an item without candidates is ranked with the known replies that fit its context best."""
         if not any(map(is_open, items)):
             return by_rule(self.model.predict(self.normalised(items)), self.info.answer_rule)
-        whole = [self.known.completed(item) if self.known is not None else item for item in items]
-        usable = [place for place, item in enumerate(whole) if not is_open(item)]
-        values, scores = [cast(Answer, 0.0)] * len(whole), np.full(len(whole), np.nan, np.float32)
-        problems = [NO_REPLIES] * len(whole)
+        completed = [self.known.completed(item) if self.known is not None else item for item in items]
+        usable = [place for place, item in enumerate(completed) if not is_open(item)]
+        values, scores = [cast(Answer, 0.0)] * len(completed), np.full(len(completed), np.nan, np.float32)
+        problems = [NO_REPLIES] * len(completed)
         if usable:
-            asked = self.normalised([whole[place] for place in usable])
+            asked = self.normalised([completed[place] for place in usable])
             ranked = by_rule(self.model.predict(asked), self.info.answer_rule)
             scores[usable] = ranked.scores
             for number, place in enumerate(usable):
                 values[place] = ranked.values[number]
                 problems[place] = ranked.problems[number] if ranked.problems else ""
-        shown = [after if is_open(item) else "" for item, after in zip(items, whole, strict=True)]
-        return Answers(tuple(values), scores, items=tuple(shown), spans=((),) * len(whole), problems=tuple(problems))
+        shown = [after if is_open(item) else "" for item, after in zip(items, completed, strict=True)]
+        return Answers(
+            tuple(values), scores, items=tuple(shown), spans=((),) * len(completed), problems=tuple(problems)
+        )
 
     def normalised(self, items: Sequence[Text]) -> Sequence[Text]:
         """Items as the model encodes them (``info.normalisation``)."""

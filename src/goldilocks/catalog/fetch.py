@@ -126,14 +126,14 @@ def _known_file(source: ModelInfo | str) -> str | None:
 
 def _converted(source: ModelInfo | str, folder: Path, convert: Callable[[str | None], Path], *, make: bool) -> Path:
     """The Hub folder converted from one file; the catalogue knows the SHA-256 of the file, not of the result."""
-    wanted = next(iter(source.sha256.values()), None) if isinstance(source, ModelInfo) else None
+    sha256 = next(iter(source.sha256.values()), None) if isinstance(source, ModelInfo) else None
     if not make:
-        return (conversion_cache.cached(wanted) if wanted else None) or folder
-    made = convert(wanted)
-    if str(made) not in _verified:
-        conversion_cache.verify(made)
-        _verified.add(str(made))
-    return made
+        return (conversion_cache.cached(sha256) if sha256 else None) or folder
+    converted = convert(sha256)
+    if str(converted) not in _verified:
+        conversion_cache.verify(converted)
+        _verified.add(str(converted))
+    return converted
 
 
 def check_files(folder: Path, info: ModelInfo) -> None:
@@ -196,12 +196,12 @@ def _merged(folder: Path, source: str, *, offline: bool) -> Path:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", base):
         raise InputError(f"{source}: {adapters.advice(folder)}.")
     revision = adapters.read_config(folder).get("revision")
-    wanted = f"hf://{base}@{revision}" if isinstance(revision, str) and revision else f"hf://{base}"
+    base_source = f"hf://{base}@{revision}" if isinstance(revision, str) and revision else f"hf://{base}"
     try:
-        there = hub.snapshot(wanted, offline=offline)
+        there = hub.snapshot(base_source, offline=offline)
     except MissingError as error:
         raise MissingError(f"{source}: {adapters.advice(folder)}. Its base is not at hand: {error}") from error
-    _check_shards(there, wanted)
+    _check_shards(there, base_source)
     return adapters.merged(folder, there)
 
 

@@ -156,11 +156,11 @@ def fetched(source: ModelInfo | str, client: HubClient | None = None) -> Path:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as beside:
-            whole = Path(beside) / "whole"
-            whole.mkdir()
-            (client or HubClient()).download(name, str(revision), whole, limit)
+            clone = Path(beside) / "whole"
+            clone.mkdir()
+            (client or HubClient()).download(name, str(revision), clone, limit)
             shutil.rmtree(folder, ignore_errors=True)
-            whole.rename(folder)
+            clone.rename(folder)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror or error}); free space.") from error
     return folder

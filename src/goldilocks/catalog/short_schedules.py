@@ -50,9 +50,9 @@ def with_short_schedules(
     schedules = {}
     for candidate in pool.candidates:
         name = candidate.name
-        made = known.get(name) if name in begun else _shortened(candidate, pool, work, budget_seconds)
-        if made is not None:
-            schedules[name] = made
+        schedule = known.get(name) if name in begun else _shortened(candidate, pool, work, budget_seconds)
+        if schedule is not None:
+            schedules[name] = schedule
     forecasts = {
         name: forecast.shortened(schedules[name].epochs / schedules[name].full_epochs, schedules[name].rows)
         if name in schedules

@@ -52,7 +52,7 @@ class Standardisation:
         return cls(np.zeros(n_dense), np.ones(n_dense))
 
     def apply(self, values: Floats, *, limit: float = np.inf) -> Floats:
-        """Values with mean 0 and deviation 1 in training, kept within ``most`` deviations."""
+        """Values with mean 0 and deviation 1 in training, kept within ``limit`` deviations."""
         scaled: Floats = (values - self.mean) / self.deviation
         return scaled if limit == np.inf else np.clip(scaled, -limit, limit)
 

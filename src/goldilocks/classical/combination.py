@@ -57,10 +57,10 @@ def mean_answers(tables: Sequence[Floats], labels: Sequence[str], *, several: bo
     return of_labels(means, labels, several=several)
 
 
-def escalated(first: Answers, second: Floats, asked: np.ndarray[Any, np.dtype[np.bool_]], *, several: bool) -> Answers:
-    """Answers of the first part, in rows ``asked`` those of the second: ``(n_asked, n_labels)``, in their order."""
+def escalated(first: Answers, second: Floats, unsure: np.ndarray[Any, np.dtype[np.bool_]], *, several: bool) -> Answers:
+    """Answers of the first part, in rows ``unsure`` those of the second: ``(n_unsure, n_labels)``, in their order."""
     table = np.array(first.probabilities, dtype=np.float64)
-    table[asked] = second
+    table[unsure] = second
     return of_labels(table, first.labels, several=several)
 
 
@@ -79,10 +79,10 @@ class Combination:
             return mean_answers(tables, self.labels, several=several)
         first = self.parts[0].predict(texts)
         unsure = certainty(first, AnswerRule(error_costs=self.config.error_costs)) < self.config.threshold
-        asked = [text for text, ask in zip(texts, unsure.tolist(), strict=True) if ask]
-        if not asked:
+        unsure_texts = [text for text, ask in zip(texts, unsure.tolist(), strict=True) if ask]
+        if not unsure_texts:
             return first
-        return escalated(first, self.parts[1].predict(asked).probabilities, unsure, several=several)
+        return escalated(first, self.parts[1].predict(unsure_texts).probabilities, unsure, several=several)
 
     def size_bytes(self) -> int:
         """Bytes of all parts."""

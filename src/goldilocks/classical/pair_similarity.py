@@ -183,11 +183,11 @@ class PairSimilarity:
 
 def from_plain(raw: Mapping[str, Any], directions: npt.NDArray[np.float32]) -> PairSimilarity:
     """What ``to_plain`` gave, with its directions."""
-    made = PairSimilarity(int(raw["segmentation"]))
-    made.n_texts = int(raw["n_texts"])
-    made.seen = tuple({gram: int(count) for gram, count in seen.items()} for seen in raw["seen"])
-    made.set_directions(directions)
-    return made
+    similarity = PairSimilarity(int(raw["segmentation"]))
+    similarity.n_texts = int(raw["n_texts"])
+    similarity.seen = tuple({gram: int(count) for gram, count in seen.items()} for seen in raw["seen"])
+    similarity.set_directions(directions)
+    return similarity
 
 
 def _table(profiles: Sequence[Profile], place: Mapping[str, int]) -> sp.csr_array:

@@ -199,13 +199,13 @@ class _View:
         ends: Sequence[float],
     ) -> None:
         self.context, self.covered, self.starts, self.ends = context, covered, starts, ends
-        asked = set(question.words)
-        self.cues = [cue for cue in counts.cues if cue in asked] or [""]
-        weights = {token: counts.idf(token) for token in asked}
-        self.whole = sum(weights[token] for token in sorted(asked)) or 1.0
+        question_words = set(question.words)
+        self.cues = [cue for cue in counts.cues if cue in question_words] or [""]
+        weights = {token: counts.idf(token) for token in question_words}
+        self.whole = sum(weights[token] for token in sorted(question_words)) or 1.0
         hits = [weights.get(token, 0.0) for token in context.words]
         self.hits = list(accumulate(hits, initial=0.0))
-        self.asked = list(accumulate((float(token in asked) for token in context.words), initial=0.0))
+        self.asked = list(accumulate((float(token in question_words) for token in context.words), initial=0.0))
         self.capitals = list(accumulate((float(shape == "C") for shape in context.shapes), initial=0.0))
         self.digits = list(accumulate((float(shape == "d") for shape in context.shapes), initial=0.0))
 

@@ -27,8 +27,8 @@ def deploy(
     from goldilocks.errors import IntegrityError
     from goldilocks.serving.deploy.write import deployment_of, write_deployment
 
-    made = deployment_of(bundle, image=image, min_replicas=min_replicas, max_replicas=max_replicas)
+    deployment = deployment_of(bundle, image=image, min_replicas=min_replicas, max_replicas=max_replicas)
     if not (checked := verify(bundle)).ok:
         raise IntegrityError(f"{bundle}: {checked.message}; write the bundle again.")
-    for path in write_deployment(bundle, to, out, made):
+    for path in write_deployment(bundle, to, out, deployment):
         typer.echo(str(path))

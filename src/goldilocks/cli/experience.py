@@ -88,10 +88,10 @@ def forget(
     store = ExperienceStore()
     if dataset is None and not yes:
         try:
-            wanted = typer.confirm(localised(f"Delete all experience in {store.path}?"))
+            confirmed = typer.confirm(localised(f"Delete all experience in {store.path}?"))
         except typer.Abort as error:  # no terminal to ask at, or Ctrl-C
             raise InputError("nothing was deleted; pass --yes to delete everything without being asked.") from error
-        if not wanted:
+        if not confirmed:
             say("Nothing was deleted.")
             return
     say(f"{store.forget(dataset):,} rungs deleted")

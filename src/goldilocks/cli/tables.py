@@ -117,7 +117,7 @@ def pool_table(pool: Pool) -> Table:
 
 
 def catalogue_table(models: Sequence[KnownModel], limit: int) -> Table:
-    """Known pretrained models; of those that are only listed by the Hub, the first ``most``."""
+    """Known pretrained models; of those that are only listed by the Hub, the first ``limit``."""
     table = titled_table(f"{len(models)} models", "model", "place", "params", "size", "licence", "languages")
     listed = [model.name for model in models if model.place == "hub"]
     beyond = set(listed[limit:])

@@ -52,9 +52,9 @@ def paired_loss(
     bounded = bool(np.isfinite(highest - lowest))
     if bounded:
         values = [item_values(metric, gold, answers) for answers in (original, compressed)]
-        whole = np.concatenate(values)
+        concatenated = np.concatenate(values)
         mean = all(np.isclose(value.mean(), total) for value, total in zip(values, (before, after), strict=True))
-        if mean and is_share(whole, metric.RANGE):
+        if mean and is_share(concatenated, metric.RANGE):
             low, high = _tango_of_items(sign * values[0], sign * values[1])
             width = highest - lowest
             return Measured(loss, low * width, high * width, n, "loss")

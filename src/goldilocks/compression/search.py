@@ -96,8 +96,8 @@ def search(
             if reason:
                 skipped[name] = reason
                 continue
-            made = _levels(name, compressor, step, scratch / f"{len(trials):03d}", calibration, plan)
-            for tried, problem in made:
+            attempts = _levels(name, compressor, step, scratch / f"{len(trials):03d}", calibration, plan)
+            for tried, problem in attempts:
                 trial = failed(tried, problem) if problem else comparison.trial(tried)
                 trials.append(trial)
                 progress(trial)

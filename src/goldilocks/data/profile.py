@@ -74,7 +74,7 @@ def label_counts(part: Part, output: Output) -> Counter[str]:
 
 
 def spread(texts: Sequence[Text], limit: int) -> list[Text]:
-    """At most ``most`` of the items, evenly spaced."""
+    """At most ``limit`` of the items, evenly spaced."""
     places = np.linspace(0, len(texts) - 1, num=min(limit, len(texts))).astype(int)
     return [texts[place] for place in places.tolist()]
 

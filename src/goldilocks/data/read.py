@@ -270,8 +270,8 @@ def _collect(
         documents.append(document_of(row.get("document")))
         attributes.add(row)
     if total == 0:
-        wanted = "at least a header and some rows" if suffix_of(Path(source)) in (".csv", ".tsv") else "some rows"
-        raise InputError(f"{source}: holds no rows; name a file with {wanted}.")
+        expected = "at least a header and some rows" if suffix_of(Path(source)) in (".csv", ".tsv") else "some rows"
+        raise InputError(f"{source}: holds no rows; name a file with {expected}.")
     part = Part(
         tuple(texts),
         tuple(gold),

@@ -29,19 +29,19 @@ def estimate(features: Floats, labels: Ints, *, seed: int) -> float:
     neighbours = min(NEIGHBOURS, rows - 1)
     if neighbours < 1:
         return 0.0
-    asked = np.random.default_rng(seed).permutation(rows)[:ASKED]
-    blocks = [asked[start : start + _BLOCK] for start in range(0, len(asked), _BLOCK)]
+    queries = np.random.default_rng(seed).permutation(rows)[:ASKED]
+    blocks = [queries[start : start + _BLOCK] for start in range(0, len(queries), _BLOCK)]
     right = sum(int((_guesses(unit, labels, block, neighbours) == labels[block]).sum()) for block in blocks)
-    return right / len(asked)
+    return right / len(queries)
 
 
-def _guesses(unit: Floats, labels: Ints, asked: Ints, neighbours: int) -> Ints:
+def _guesses(unit: Floats, labels: Ints, queries: Ints, neighbours: int) -> Ints:
     """The label most of the neighbours of each asked text have."""
-    near = unit[asked] @ unit.T  # (n_asked, n_texts)
-    places = np.arange(len(asked))
-    near[places, asked] = -np.inf
+    near = unit[queries] @ unit.T  # (n_queries, n_texts)
+    places = np.arange(len(queries))
+    near[places, queries] = -np.inf
     nearest = np.argpartition(near, -neighbours, axis=1)[:, -neighbours:]
-    votes = np.zeros((len(asked), int(labels.max()) + 1))
+    votes = np.zeros((len(queries), int(labels.max()) + 1))
     # One vote each; closeness (within ±1) only breaks ties.
     np.add.at(votes, (places[:, None], labels[nearest]), 1 + 1e-3 * np.take_along_axis(near, nearest, axis=1))
     guesses: Ints = votes.argmax(1)

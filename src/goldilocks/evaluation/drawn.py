@@ -25,5 +25,5 @@ def drawn_scores(
         seed: Seed of the resampling.
     """
     every = [tuple(map(str, sample)) for sample in zip(*samples, strict=True)]
-    wanted = sorted({k for k in KS if k < len(samples)} | {len(samples)})
-    return {f"{name.removesuffix('_k')}_{k}": measured(metric.at(k), gold, every, seed=seed) for k in wanted}
+    cutoffs = sorted({k for k in KS if k < len(samples)} | {len(samples)})
+    return {f"{name.removesuffix('_k')}_{k}": measured(metric.at(k), gold, every, seed=seed) for k in cutoffs}

@@ -148,7 +148,7 @@ def _timed(
     limit: int | None = None,
     rest: Callable[[], None] | None = None,
 ) -> Iterator[float]:
-    """Seconds of each call, until the time is up or ``most`` calls are made."""
+    """Seconds of each call, until the time is up or ``limit`` calls are made."""
     end = time.perf_counter() + seconds
     for number in itertools.count():
         batch = list(itertools.islice(texts, rows))

@@ -128,11 +128,11 @@ def _ranking(
     above = sum(score > scores[relevant] for score in scores)
     level = sum(score == scores[relevant] for score in scores) - 1
     note = f"rank {above + 1} of {len(scores)}" + (f", {level} others with the same score" if level else "")
-    asked = _turns(query.split("\n")) if _is_dialogue(context) else (_plain("Query", query),)
+    query_part = _turns(query.split("\n")) if _is_dialogue(context) else (_plain("Query", query),)
     gold_candidate = _plain("Gold candidate", candidates[relevant], note)
     if first == relevant:
-        return (*asked, gold_candidate)
-    return (*asked, gold_candidate, _plain("Ranked first", candidates[first], f"relevance {relevance[first]:g}"))
+        return (*query_part, gold_candidate)
+    return (*query_part, gold_candidate, _plain("Ranked first", candidates[first], f"relevance {relevance[first]:g}"))
 
 
 def _likelihood(item: Text, answer: Answer, context: ErrorContext) -> tuple[Passage, ...]:
@@ -161,9 +161,9 @@ def _generated(item: Text, gold: Gold, answer: str, context: ErrorContext) -> tu
     right = next((text for text in given if not is_harness(text)), "")
     if _is_dialogue(context):
         turns = (item,) if isinstance(item, str) else item
-        asked = _turns(turns)
+        context_passages = _turns(turns)
         speaker = SPEAKERS[len(turns) % 2]
-        return (*asked, _plain("Gold reply", right, speaker), _plain("Predicted reply", answer, speaker))
+        return (*context_passages, _plain("Gold reply", right, speaker), _plain("Predicted reply", answer, speaker))
     shown = item if isinstance(item, str) else "\n".join(item)
     passages = (
         _plain("Input", shown, code=code),

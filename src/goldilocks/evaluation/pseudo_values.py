@@ -53,19 +53,19 @@ def _of_items(metric: Metric, gold: Sequence[Gold], predicted: Sequence[Answer])
     if n > 1 and n * table.shape[1] > MAX_CELLS:
         return None
     dense = np.asarray(table if isinstance(table, np.ndarray) else table.toarray(), dtype=np.float64)
-    whole = dense.sum(axis=0, keepdims=True)
-    value = np.asarray(metric.total(whole), dtype=np.float64)
+    total = dense.sum(axis=0, keepdims=True)
+    value = np.asarray(metric.total(total), dtype=np.float64)
     if n == 1:
         return value
-    return np.asarray(n * value - (n - 1) * metric.total(whole - dense), dtype=np.float64)
+    return np.asarray(n * value - (n - 1) * metric.total(total - dense), dtype=np.float64)
 
 
 def _of_groups(
     metric: Metric, gold: Sequence[Gold], predicted: Sequence[Answer], weights: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float64]:
     table = metric.items(gold, predicted)
-    whole = np.asarray(table.sum(axis=0), dtype=np.float64).reshape(1, -1)
-    value, groups = float(metric.total(whole)[0]), len(weights)
+    total = np.asarray(table.sum(axis=0), dtype=np.float64).reshape(1, -1)
+    value, groups = float(metric.total(total)[0]), len(weights)
     without = np.asarray(metric.total(weighted_sums(weights, table)), dtype=np.float64)
     return groups * value - (groups - 1) * without
 

@@ -139,8 +139,8 @@ def _compared(texts: Sequence[Text], output: Output) -> list[str]:
     return [text[0] if output is Output.SPAN and not isinstance(text, str) else as_text(text) for text in texts]
 
 
-def _nearest(known: Sequence[str], asked: Sequence[str]) -> list[int]:
-    """Position in ``known`` of the text that each of ``asked`` overlaps most with; the first of equals."""
+def _nearest(known: Sequence[str], queries: Sequence[str]) -> list[int]:
+    """Position in ``known`` of the text that each of ``queries`` overlaps most with; the first of equals."""
     from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
     step = max(1, -(-len(known) // _MAX_ROWS))
@@ -149,8 +149,8 @@ def _nearest(known: Sequence[str], asked: Sequence[str]) -> list[int]:
     weights = TfidfTransformer(sublinear_tf=True)
     table = weights.fit_transform(hashed.transform([known[place] for place in places]))
     nearest: list[int] = []
-    for start in range(0, len(asked), 256):
-        overlap = weights.transform(hashed.transform(asked[start : start + 256])) @ table.T
+    for start in range(0, len(queries), 256):
+        overlap = weights.transform(hashed.transform(queries[start : start + 256])) @ table.T
         nearest += np.asarray(overlap.toarray().argmax(axis=1)).tolist()
     return [places[place] for place in nearest]
 

@@ -219,8 +219,8 @@ class RemoteModel:
                 cached = demonstrations.fixed_rows("balanced", texts, gold, settings.cached, seed=seed)
                 examples = [(_cut(texts[row], EXAMPLE_CHARACTERS), gold[row]) for row in cached]
                 self.prompt = replace(self.prompt, examples=tuple(examples))
-                taken = {item for item, _ in examples}
-                rows = [row for row in rows if _cut(texts[row], EXAMPLE_CHARACTERS) not in taken]
+                shown = {item for item, _ in examples}
+                rows = [row for row in rows if _cut(texts[row], EXAMPLE_CHARACTERS) not in shown]
             pool = [_cut(texts[row], EXAMPLE_CHARACTERS) for row in rows]
             answers = [gold[row] for row in rows]
             self.selector = demonstrations.ExampleSelector(settings, self.n_examples, pool, answers, seed=seed)

@@ -138,12 +138,12 @@ class WordOverlap:
         self.mean_length = max(1.0, sum(word.total() for word in words) / len(words))
         if pairs:
             values = np.array([self._shared(item[0], item[1]) for item in texts])
-            wanted = np.array(gold, dtype=np.float64)
-            centred, middle = values - values.mean(0), wanted.mean()
+            targets = np.array(gold, dtype=np.float64)
+            centred, middle = values - values.mean(0), targets.mean()
             square = centred.T @ centred + PENALTY * len(values) * np.eye(values.shape[1])
-            slopes = np.linalg.solve(square, centred.T @ (wanted - middle))
+            slopes = np.linalg.solve(square, centred.T @ (targets - middle))
             self.line = np.concatenate([[middle - values.mean(0) @ slopes], slopes])
-            self.low, self.high = float(wanted.min()), float(wanted.max())
+            self.low, self.high = float(targets.min()), float(targets.max())
 
     # -------------------------------------------------------------------------------------------------------- inference
 

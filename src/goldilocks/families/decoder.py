@@ -131,10 +131,10 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
     spec = BackboneSpec(kind, options, _backbone)
     config = config_for(goal, spec, head, pooling="last", max_tokens=longest, pad_id=end[0] if end else 0)
     torch.manual_seed(seed)
-    made = network(backbone, tokenizer, config)
+    built = network(backbone, tokenizer, config)
     if tags:
-        cast("TokenClassifier", made).estimate_scale(part.texts[:_SCALE_ITEMS])
-    return made
+        cast("TokenClassifier", built).estimate_scale(part.texts[:_SCALE_ITEMS])
+    return built
 
 
 def _head(part: Part, goal: Goal, tokenizer: Tokenizer) -> Any:

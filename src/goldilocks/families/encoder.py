@@ -174,10 +174,10 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
         pad_id=int(hub.get("pad_token_id") or 0),
     )
     torch.manual_seed(seed)
-    made = network(backbone, read_tokenizer(path, longest), config)
+    built = network(backbone, read_tokenizer(path, longest), config)
     if has_masked_lm(folder, hub):
-        made.masked_lm = partial(read_masked_lm, folder, hub)
-    return made
+        built.masked_lm = partial(read_masked_lm, folder, hub)
+    return built
 
 
 def _read(folder: Path, hub: Mapping[str, Any]) -> tuple[Backbone, str, dict[str, Any]]:

@@ -246,7 +246,7 @@ class NgramModel:
         }
 
     def continued(self, item: Text, generation: Generation) -> str:
-        """A sampled continuation of an item, to the end of the text or to ``most`` tokens; see ``generation``."""
+        """A sampled continuation of an item, to the end of the text or to ``generation.max_tokens`` tokens."""
         sampling = Sampling(
             **{"max_tokens": self.max_tokens, "temperature": 1.0, "seed": self.seed, **generation_to_plain(generation)}
         )

@@ -107,21 +107,21 @@ def solve(values: sp.csr_array, answers: Ints, n_labels: int, start: Solution | 
         without the exact line search and for all labels in step.
     """
     if answers.ndim == 2:
-        wanted = (2 * answers - 1).astype(np.float32)
+        targets = (2 * answers - 1).astype(np.float32)
     else:
-        wanted = np.full((len(answers), n_labels), -1, dtype=np.float32)
-        wanted[np.arange(len(answers)), answers] = 1
+        targets = np.full((len(answers), n_labels), -1, dtype=np.float32)
+        targets[np.arange(len(answers)), answers] = 1
     mirrored = n_labels == 2 and answers.ndim == 1
     if mirrored:  # the two are each other's mirror
-        wanted = wanted[:, 1:]
+        targets = targets[:, 1:]
         start = None if start is None else Solution(start.dense()[:, 1:], start.bias[1:])
     turned = values.T.tocsr()
-    weights = np.zeros((values.shape[1], wanted.shape[1]), np.float32) if start is None else start.dense().copy()
-    bias = wanted.mean(0) if start is None else start.bias.copy()
+    weights = np.zeros((values.shape[1], targets.shape[1]), np.float32) if start is None else start.dense().copy()
+    bias = targets.mean(0) if start is None else start.bias.copy()
     scores = values @ weights + bias
     for _ in range(NEWTON_STEPS):
-        slack = np.maximum(0, 1 - wanted * scores)
-        step, bias_step, change = _newton_step(values, turned, wanted, slack, weights)
+        slack = np.maximum(0, 1 - targets * scores)
+        step, bias_step, change = _newton_step(values, turned, targets, slack, weights)
         weights += step
         bias = bias + bias_step
         scores += change

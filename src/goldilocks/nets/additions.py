@@ -70,8 +70,8 @@ def build(network: Network, addition: Addition) -> None:
             from goldilocks.nets.layers.loreft import LoReft
 
             backbone = network.backbone.stack
-            made = [LoReft(backbone.width, **addition.options) for _ in range(backbone.depth)]
-            backbone.add_edits(made)
+            interventions = [LoReft(backbone.width, **addition.options) for _ in range(backbone.depth)]
+            backbone.add_edits(interventions)
         case "virtual_tokens":
             from goldilocks.nets.layers.virtual_tokens import VirtualTokens
 

@@ -105,8 +105,8 @@ def config_for(
     goal: Goal, spec: BackboneSpec, head: HeadConfig, *, pooling: str, max_tokens: int, pad_id: int = 0
 ) -> NetworkConfig:
     """The ``NetworkConfig`` for a goal; see there."""
-    made = NetworkConfig(spec.kind, dict(spec.options), goal.labels, pooling, max_tokens, pad_id, head=head)
-    return replace(made, output=goal.output.value, several=goal.several)
+    config = NetworkConfig(spec.kind, dict(spec.options), goal.labels, pooling, max_tokens, pad_id, head=head)
+    return replace(config, output=goal.output.value, several=goal.several)
 
 
 def word_level_network(
@@ -323,8 +323,8 @@ def _head_config(raw: Mapping[str, Any]) -> HeadConfig:
     from pydantic import TypeAdapter
 
     head: type[HeadConfig] = network_class(str(raw["kind"])).HEAD
-    made: HeadConfig = TypeAdapter(head).validate_python({name: raw[name] for name in raw if name != "kind"})
-    return made
+    head_config: HeadConfig = TypeAdapter(head).validate_python({name: raw[name] for name in raw if name != "kind"})
+    return head_config
 
 
 _RENAMED = {

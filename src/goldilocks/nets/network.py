@@ -286,10 +286,10 @@ class Network:
     def loss_pooled(self, pooled: Tensor, targets: Sequence[Any]) -> Tensor:
         """The same from pooled vectors ``(n_rows, pooled_width)``; only where the head ``pools``."""
         if self.config.several:
-            wanted = torch.from_numpy(np.stack(targets)).to(pooled.device)
-            return F.binary_cross_entropy_with_logits(self.score_pooled(pooled), wanted)
-        wanted = torch.tensor(targets, device=pooled.device)
-        return self.criterion(lambda: self.score_pooled(pooled), wanted, pooled)
+            gold = torch.from_numpy(np.stack(targets)).to(pooled.device)
+            return F.binary_cross_entropy_with_logits(self.score_pooled(pooled), gold)
+        gold = torch.tensor(targets, device=pooled.device)
+        return self.criterion(lambda: self.score_pooled(pooled), gold, pooled)
 
     # -------------------------------------------------------------------------------------------------------- inference
 

@@ -46,11 +46,11 @@ def quantise(model: Network, bits: int) -> None:
     empty_quantised(backbone, bits)
     with torch.no_grad():
         for name, original in originals.items():
-            made = backbone.get_submodule(name)
-            assert isinstance(made, QuantisedMatrix)
-            made.fill(original.weight)
-            if isinstance(made, QuantisedLinear) and original.bias is not None:
-                made.bias = original.bias.detach().float()
+            module = backbone.get_submodule(name)
+            assert isinstance(module, QuantisedMatrix)
+            module.fill(original.weight)
+            if isinstance(module, QuantisedLinear) and original.bias is not None:
+                module.bias = original.bias.detach().float()
     backbone.forget_packed()
     model.config = replace(model.config, weight_bits=bits)
 
@@ -59,10 +59,10 @@ def empty_quantised(backbone: Backbone, bits: int) -> None:
     """Replace the matrices of a backbone by quantised ones of their shape, without weights."""
     assert isinstance(backbone, LlamaBackbone)
     for name, module in _matrices(backbone):
-        made: QuantisedMatrix
+        quantised: QuantisedMatrix
         if isinstance(module, nn.Embedding):
-            made = QuantisedEmbedding(module.num_embeddings, module.embedding_dim, TABLE_BITS)
+            quantised = QuantisedEmbedding(module.num_embeddings, module.embedding_dim, TABLE_BITS)
         else:
             own_bits = TABLE_BITS if name == "last" else bits
-            made = QuantisedLinear(module.out_features, module.in_features, own_bits, module.bias is not None)
-        backbone.set_submodule(name, made)
+            quantised = QuantisedLinear(module.out_features, module.in_features, own_bits, module.bias is not None)
+        backbone.set_submodule(name, quantised)

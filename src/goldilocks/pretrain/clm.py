@@ -91,15 +91,15 @@ class CausalLMObjective:
         """See ``Objective``."""
         ids, units = rows["ids"].astype(np.int64), units_in(rows["flags"])
         across = self.settings.across
-        asked = np.zeros(ids.shape, dtype=bool)
-        asked[:, :-1] = across | (units[:, 1:] == units[:, :-1])
+        is_target = np.zeros(ids.shape, dtype=bool)
+        is_target[:, :-1] = across | (units[:, 1:] == units[:, :-1])
         return tensors(
             {
                 "ids": ids,
                 "units": None if across else units,
                 "position_ids": None if across else places_in(units),
-                "target_positions": np.flatnonzero(asked),
-                "targets": np.roll(ids, -1, axis=1)[asked],
+                "target_positions": np.flatnonzero(is_target),
+                "targets": np.roll(ids, -1, axis=1)[is_target],
             }
         )
 

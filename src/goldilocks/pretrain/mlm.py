@@ -173,10 +173,10 @@ def _asked(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Flat positions of pairs whose second segment is in the same row, and whether it is from another document."""
     length = flags.shape[1]
-    seen = np.zeros((len(flags), length + 1), dtype=bool)
+    visible = np.zeros((len(flags), length + 1), dtype=bool)
     row, place = np.nonzero((flags & (Mark.SECOND | Mark.ADDED)) == Mark.SECOND)
-    seen[row, units[row, place]] = True
+    visible[row, units[row, place]] = True
     row, place = np.nonzero(flags & Mark.PAIR)
-    kept = seen[row, units[row, place]]
+    kept = visible[row, units[row, place]]
     row, place = row[kept], place[kept]
     return row * length + place, (flags[row, place] & Mark.NEGATIVE) != 0

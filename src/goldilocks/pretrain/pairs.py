@@ -79,7 +79,7 @@ def _groups(pieces: Iterable[tuple[int, Ids, Words]]) -> Iterator[list[tuple[int
 
 
 def _pieces(documents: Iterable[tuple[Ids, Words]], limit: int) -> Iterator[tuple[int, Ids, Words]]:
-    """Documents, longer ones in equal parts of at most ``most`` tokens; with the document's number."""
+    """Documents, longer ones in equal parts of at most ``limit`` tokens; with the document's number."""
     for number, (ids, words) in enumerate(documents):
         count = -(-len(ids) // limit)
         for ids_, words_ in zip(np.array_split(ids, count), np.array_split(words, count), strict=True):
@@ -97,9 +97,9 @@ def _split(
     return (ids[:at], words[:at]), (ids[at:], words[at:])
 
 
-def _exchange(made: list[_Pair], rng: np.random.Generator) -> None:
+def _exchange(pairs: list[_Pair], rng: np.random.Generator) -> None:
     """Exchange the second segments of a random half of the pairs; none where a segment would stay in its document."""
-    drawn = [made[place] for place in sorted(rng.permutation(len(made))[: len(made) // 2])]
+    drawn = [pairs[place] for place in sorted(rng.permutation(len(pairs))[: len(pairs) // 2])]
     shift = len(drawn) // 2
     given = drawn[shift:] + drawn[:shift]
     if shift and all(pair.document != other.document for pair, other in zip(drawn, given, strict=True)):

@@ -202,7 +202,7 @@ def _vocabulary(settings: PretrainSettings, form: Form, texts: _Corpus, progress
     if not (out / "tokenizer.json").exists():
         kind = settings.tokenizer or form.tokenizer
         progress(StageStarted("tokenizer"))
-        made = tokenizer.learn(
+        learnt = tokenizer.learn(
             texts.texts,
             kind,
             form.specials,
@@ -215,7 +215,7 @@ def _vocabulary(settings: PretrainSettings, form: Form, texts: _Corpus, progress
             raise InputError(
                 f"{', '.join(file.name for file in texts.files)}: no text in it; name files with documents."
             )
-        tokenizer.write(made, out, settings.length)
+        tokenizer.write(learnt, out, settings.length)
     return tokenizer.read(out, form.needs)
 
 

@@ -56,13 +56,13 @@ def _race(
     for name in back_to_front:
         parts.append(_line(runs[name], x, y, f"c{colours[name]}" if name in colours else "plain", name == winner))
     ends = {name: run[-1] for name, run in runs.items()}
-    wanted = sorted(ends, key=lambda name: (name != winner, name not in colours, ends[name].loss))
+    ranked = sorted(ends, key=lambda name: (name != winner, name not in colours, ends[name].loss))
     asked = [
         Label(
             shorten_middle(labels.get(name, name), 32 if wide else 22), x(ends[name].elapsed), y(ends[name].loss),
             "strong" if name == winner else "", must=name == winner,
         )
-        for name in wanted
+        for name in ranked
         if wide or name == winner or name in colours
     ]  # fmt: skip
     boxes = [point_box(x(trial.elapsed), y(trial.loss)) for trial in trials]

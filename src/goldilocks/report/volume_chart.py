@@ -41,11 +41,11 @@ def _chart(compared: HostedOrOwn, objective: Objective, role: str) -> Markup:
     if crossing is not None:
         fixed, each = compared.lines[0]
         parts.append(tag("circle", class_="dot c0", cx=x(crossing), cy=y(max(fixed + each * crossing, 1e-9)), r=5))
-    asked = [
+    labels = [
         Label(shorten_middle(name, 34 if wide else 22), x(volumes[-8]), y(curve[-8]), "", must=True)
         for name, curve in zip(names, curves, strict=True)
     ]
-    parts += place_labels(asked, [], (x.start, y.end - 8, x.end + 8, y.start))
+    parts += place_labels(labels, [], (x.start, y.end - 8, x.end + 8, y.start))
     described = _("{hosted} and {own} cost {first} and {second} {currency} per month at {requests} requests.").format(
         hosted=compared.hosted,
         own=compared.own,

@@ -124,10 +124,10 @@ def with_combinations(
         "cascade": lambda: _cascades(members, context, models),
     }
     for kind in kinds:
-        for made in makers[kind]():
-            if context.clock.left() < _SECONDS or _over_disk(made, context):
+        for combination in makers[kind]():
+            if context.clock.left() < _SECONDS or _over_disk(combination, context):
                 return context, trials
-            context, trial = _entered(made, context)
+            context, trial = _entered(combination, context)
             trials = (*trials, trial)
     return context, trials
 
@@ -135,14 +135,14 @@ def with_combinations(
 def forget_combinations(workspace: Workspace, pool: Pool) -> None:
     """Take back what ``with_combinations`` wrote: the race knows only candidates of its own pool."""
     own = {candidate.name for candidate in pool.candidates}
-    made = {trial.candidate for trial in workspace.read_trials() if trial.why.startswith(_WHY)} - own
-    if made:
-        workspace.forget(made)
+    combined = {trial.candidate for trial in workspace.read_trials() if trial.why.startswith(_WHY)} - own
+    if combined:
+        workspace.forget(combined)
         write_text(workspace.pool, to_json(pool))
 
 
-def _over_disk(made: _Combination, context: RaceContext) -> bool:
-    return context.workspace.size_bytes() + made.candidate.model.size_bytes > context.max_disk_bytes
+def _over_disk(combination: _Combination, context: RaceContext) -> bool:
+    return context.workspace.size_bytes() + combination.candidate.model.size_bytes > context.max_disk_bytes
 
 
 def _members(context: RaceContext, trials: Sequence[Trial]) -> list[_Member]:
@@ -163,37 +163,37 @@ def _members(context: RaceContext, trials: Sequence[Trial]) -> list[_Member]:
     return sorted(members, key=lambda member: (member.trial.loss, member.candidate.name))
 
 
-def _entered(made: _Combination, context: RaceContext) -> tuple[RaceContext, Trial]:
+def _entered(combination: _Combination, context: RaceContext) -> tuple[RaceContext, Trial]:
     """Write the model, its answers, its trial and the pool that holds it."""
     workspace, dataset, rule = context.workspace, context.dataset, context.rule
     assert rule is not None
-    name = made.candidate.name
+    name = combination.candidate.name
     folder = workspace.of_candidate(name) / "model"
     beside = folder.with_name("model.part")
     for old in (folder, beside):
         shutil.rmtree(old, ignore_errors=True)
-    made.write(beside)
+    combination.write(beside)
     beside.rename(folder)
-    answers = rule.answers(made.answers)
+    answers = rule.answers(combination.answers)
     last = len(RUNGS) - 1
     trial = Trial(
         candidate=name,
         rung=last,
         share=1.0,
-        seconds=sum(part.seconds for part in made.parts),
+        seconds=sum(part.seconds for part in combination.parts),
         score=measured(context.metric, dataset.validation.gold, answers.values, seed=context.spec.seed),
         loss=rule.loss(dataset.validation.gold, answers),
-        predictions=workspace.write_answers(name, last, made.answers),
-        seconds_per_text=sum(part.trial.seconds_per_text for part in made.parts),
+        predictions=workspace.write_answers(name, last, combination.answers),
+        seconds_per_text=sum(part.trial.seconds_per_text for part in combination.parts),
         elapsed=context.clock.elapsed(),
         predicted_seconds=0.0,
         value=0.0,
-        why=f"{_WHY} {' and '.join(part.candidate.name for part in made.parts)}",
+        why=f"{_WHY} {' and '.join(part.candidate.name for part in combination.parts)}",
         data_fingerprint=dataset.fingerprint,
-        usage=made.usage,
+        usage=combination.usage,
     )
     forecasts = {**context.pool.forecasts, name: Forecast(1.0, 0.0)}
-    pool = replace(context.pool, candidates=(*context.pool.candidates, made.candidate), forecasts=forecasts)
+    pool = replace(context.pool, candidates=(*context.pool.candidates, combination.candidate), forecasts=forecasts)
     write_text(workspace.pool, to_json(pool))
     workspace.add_trial(trial)
     return replace(context, pool=pool), trial
@@ -291,9 +291,9 @@ def _cascades(members: Sequence[_Member], context: RaceContext, models: Models) 
         (cheap, low), (expensive, high) = sorted([(a, a_cost), (b, b_cost)], key=lambda pair: pair[1])
         if cheap.candidate.model.remote or not np.isfinite(certainty(cheap.answers, _rule(context).answer_rule)).any():
             continue
-        j, made = _cascade((cheap, expensive), (low, high), context)
-        if made is not None and (best is None or j < best[0]):
-            best = j, made
+        j, combination = _cascade((cheap, expensive), (low, high), context)
+        if combination is not None and (best is None or j < best[0]):
+            best = j, combination
     return [] if best is None else [best[1]]
 
 
@@ -328,9 +328,9 @@ def _cascade(
     usage = expensive.trial.usage
     if usage is not None:  # a request costs the endpoint's price where it is asked, and nothing elsewhere
         usage = replace(usage, money=usage.money * share)
-    made = _Combination(_candidate(CASCADE, parts), parts, answers, _writer(parts, config, context), usage)
+    combination = _Combination(_candidate(CASCADE, parts), parts, answers, _writer(parts, config, context), usage)
     loss = float(np.where(plan.asked, losses[1], losses[0]).mean())
-    return alpha * loss + costs[0] + share * costs[1], made
+    return alpha * loss + costs[0] + share * costs[1], combination
 
 
 # -------------------------------------------------------------------------------------------------------------- soups
@@ -343,8 +343,8 @@ def _soups(members: Sequence[_Member], context: RaceContext, models: Models) -> 
         info = member.candidate.model
         if info.pretrained and not info.remote and set(info.groups) - {"prompt"}:
             groups.setdefault((info.family, info.name), []).append(member)
-    made = [_soup(group, context, models) for group in groups.values() if len(group) > 1]
-    return [soup for soup in made if soup is not None]
+    soups = [_soup(group, context, models) for group in groups.values() if len(group) > 1]
+    return [soup for soup in soups if soup is not None]
 
 
 def _soup(group: Sequence[_Member], context: RaceContext, models: Models) -> _Combination | None:

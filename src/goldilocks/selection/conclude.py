@@ -300,7 +300,7 @@ def _finished(records: RunRecords, footprints: Mapping[str, Footprint]) -> list[
             records.spec,
             records.machine,
             model=candidate.model,
-            asked=trial.usage,
+            usage=trial.usage,
             spent=usage.money if usage else 0.0,
         )
         repeats = [end for end in ends if end.repeat and end.candidate == name and not steps]
@@ -332,14 +332,14 @@ def _seed_run(trial: Trial, records: RunRecords) -> SeedRun:
 
 def _with_tokens(footprint: Footprint, trial: Trial) -> Footprint:
     """An endpoint's footprint with token counts from the validation part: better than those of few questions."""
-    asked = trial.usage
-    if asked is None or not asked.questions:
+    usage = trial.usage
+    if usage is None or not usage.questions:
         return footprint
     return replace(
         footprint,
         texts_per_second=1 / trial.seconds_per_text,
-        tokens_read=asked.tokens_read / asked.questions,
-        tokens_written=asked.tokens_written / asked.questions,
+        tokens_read=usage.tokens_read / usage.questions,
+        tokens_written=usage.tokens_written / usage.questions,
     )
 
 

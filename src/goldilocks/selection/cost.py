@@ -60,14 +60,14 @@ def running_cost(
     seconds_per_request: float,
     spec: TaskSpec,
     machine: Machine,
-    asked: Usage | None = None,
+    usage: Usage | None = None,
     *,
     model: ModelInfo | None = None,
 ) -> float:
     """Money per month for answering: ``seconds_per_request`` of the serving machine, or the tokens of an endpoint."""
     requests = spec.objective.requests_per_month
-    if asked is not None:
-        return requests * asked.each
+    if usage is not None:
+        return requests * usage.each
     hours = requests * seconds_per_request / 3600
     if spec.serving.mode is ServingMode.HELD:
         hours = HOURS_PER_MONTH * max(1, math.ceil(hours / HOURS_PER_MONTH))
@@ -105,20 +105,20 @@ def cost(
     machine: Machine,
     *,
     model: ModelInfo | None = None,
-    asked: Usage | None = None,
+    usage: Usage | None = None,
     spent: float = 0.0,
 ) -> Cost:
     """Money per month for a candidate.
 
     Args:
-        tuning_seconds: Wall clock of its full run.
-        footprint: What it needs to answer, measured.
+        tuning_seconds: Wall-clock seconds of its full run.
+        footprint: Measured latency, memory, size and energy of its predictions.
         spec: Prices, requests, how it will be served, and the horizon over which tuning is spread.
-        machine: Tells whether hours are of the CPU or the GPU price.
-        model: The candidate's model, which may not use the accelerator; absent: it is taken to.
-        asked: Of a candidate at an endpoint what its validation questions took: a request is taken to cost as much as
-            one of them on average, and nothing is paid for the time this machine waits.
-        spent: Money for all its questions in the search; part of tuning.
+        machine: Decides whether hours are charged at the CPU or the GPU price.
+        model: The candidate's model, which may not use the accelerator; ``None``: it is assumed to.
+        usage: For a candidate at an endpoint, the tokens of its validation requests: each request in production is
+            assumed to cost their mean, and the time this machine waits costs nothing.
+        spent: Money paid for all its requests during the search; part of tuning.
 
     Example: 3,600 s of tuning at 0.05 an hour over 12 months is 0.05 / 12 a month; 200,000 requests of 9 ms are half an
     hour, 0.025 a month; 0.3 GB of memory at 3 a GB-month is 0.9; 200,000 requests of 18 J are 1 kWh, 0.2 a month.
@@ -134,13 +134,13 @@ def cost(
     return Cost(
         tuning=(tuning + spent) / months,
         labour=hours * spec.prices.labour_hour / months,
-        requests=0.0 if asked else requests,
+        requests=0.0 if usage else requests,
         memory=_memory_gb(footprint, spec, service.value) * spec.prices.memory_gb_month,
         storage=footprint.size_bytes / _GB * spec.prices.storage_gb_month,
-        energy=joules / _KWH * spec.prices.kwh if spec.serving.mode is ServingMode.BUSY and not asked else 0.0,
-        tokens=running_cost(0.0, spec, machine, asked) if asked else 0.0,
+        energy=joules / _KWH * spec.prices.kwh if spec.serving.mode is ServingMode.BUSY and not usage else 0.0,
+        tokens=running_cost(0.0, spec, machine, usage) if usage else 0.0,
         error=math.hypot(
-            0.0 if asked else (high - low) / 2,
+            0.0 if usage else (high - low) / 2,
             TUNING_ERROR * (tuning + hours * spec.prices.labour_hour) / months,
         ),
     )

@@ -80,16 +80,16 @@ def _of_bundle(folder: Path, dataset: Dataset) -> tuple[Answer, ...]:
 def _of_file(path: Path, spec: TaskSpec, task: Task, dataset: Dataset) -> tuple[Answer, ...]:
     columns = {role: spec.data.fields.get(role, role) for role in task.READS}
     right = [spec.data.fields.get(role, role) for role in task.FIELDS if role not in task.READS]
-    wanted = list(dict.fromkeys((*columns.values(), *_ANSWERS[dataset.output], *right, _ROW)))
-    table = open_table(path, wanted)
+    columns_to_read = list(dict.fromkeys((*columns.values(), *_ANSWERS[dataset.output], *right, _ROW)))
+    table = open_table(path, columns_to_read)
     inputs = set(columns.values())
     given: dict[Text | int, Answer] = {}
-    seen: set[str] = set()
-    for number, cells in table.rows(wanted, optional=set(wanted)):
+    filled: set[str] = set()
+    for number, cells in table.rows(columns_to_read, optional=set(columns_to_read)):
         if isinstance(cells, str):
             raise InputError(f"incumbent {path.name} row {number}: {cells}.")
-        row = {name: cell for name, cell in zip(wanted, cells, strict=True) if cell is not None}
-        seen |= row.keys()
+        row = {name: cell for name, cell in zip(columns_to_read, cells, strict=True) if cell is not None}
+        filled |= row.keys()
         column = next(
             (answer for answer in (*_ANSWERS[dataset.output], *right) if answer in row and answer not in inputs), None
         )
@@ -101,7 +101,7 @@ def _of_file(path: Path, spec: TaskSpec, task: Task, dataset: Dataset) -> tuple[
     missing = [row for row, key in zip(dataset.validation.rows, keys, strict=True) if key not in given]
     if missing:
         shown = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
-        there = ", ".join(sorted(seen)) or "nothing that is known"
+        there = ", ".join(sorted(filled)) or "nothing that is known"
         raise InputError(
             f"incumbent {path.name}: {len(missing):,} of {len(keys):,} validation rows have no answer in it (rows "
             f"{shown} of the data); it holds {there}. Write a line for each row of the data: its "

@@ -214,8 +214,8 @@ class TuningSearch:
 
         # A sampler for each trial, seeded by its number: a search that was interrupted proposes what it would have.
         study.sampler = _sampler(self.plan.seed + number)
-        asked = study.ask(_distributions(ranges))
-        options = {name: ranges[name].value(value) for name, value in asked.params.items()}
+        optuna_trial = study.ask(_distributions(ranges))
+        options = {name: ranges[name].value(value) for name, value in optuna_trial.params.items()}
         shown = ", ".join(f"{name} {value:.3g}" for name, value in options.items())
         self.progress(
             PurchaseStarted(self.candidate.name, 1.0, 0.0, f"trial {number + 1} of {self.search.trials}: {shown}")
@@ -228,12 +228,12 @@ class TuningSearch:
             run.advance(share, on_step=lambda done: self.progress(TrainingStep(self.candidate.name, done, run.loss)))
             answers = by_rule(run.predict(self.dataset.validation.texts), self.plan.answer_rule)
             scores[f"{share:g}"] = score(self.metric, self.dataset.validation.gold, answers.values)
-            asked.report(scores[f"{share:g}"], rung)
-            if share < 1 and asked.should_prune():
-                study.tell(asked, state=optuna.trial.TrialState.PRUNED)
+            optuna_trial.report(scores[f"{share:g}"], rung)
+            if share < 1 and optuna_trial.should_prune():
+                study.tell(optuna_trial, state=optuna.trial.TrialState.PRUNED)
                 self._keep(SearchTrial(number, options, scores, time.monotonic() - started, pruned=True), None)
                 return
-        study.tell(asked, scores["1"])
+        study.tell(optuna_trial, scores["1"])
         self._keep(SearchTrial(number, options, scores, time.monotonic() - started), run.model)
 
 

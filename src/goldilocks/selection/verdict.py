@@ -124,10 +124,10 @@ def _on_one_table(
     if len(table) != len(losses):  # one of the two was too wide a table: groups of items for both
         both = loss_of(metric, pseudo_values(metric, gold, [*members, *own], seed=context.seed))
         losses, table = both[:, : len(members)], both[:, len(members) :]
-    whole = [float(loss_of(metric, score(metric, gold, answers))) for answers in own]
-    table = np.where(np.isfinite(table), table, whole)
+    total_losses = [float(loss_of(metric, score(metric, gold, answers))) for answers in own]
+    table = np.where(np.isfinite(table), table, total_losses)
     return losses, [
-        Baseline(name, given.notes.get(name, name), table[:, column], whole[column])
+        Baseline(name, given.notes.get(name, name), table[:, column], total_losses[column])
         for column, name in enumerate(names)
     ]
 
@@ -204,12 +204,15 @@ def _labels_needed(gains: npt.NDArray[np.float64] | None, n_items: int, loss: fl
     if gains is None or spread <= 0 or mean <= 0:
         return learn
     # z of a one-sided test at 5 % plus that of the power wanted.
-    wanted = math.ceil(((1.645 + 0.842) * spread / mean) ** 2 * n_items / len(gains))
-    if wanted > 50 * n_items:
+    required = math.ceil(((1.645 + 0.842) * spread / mean) ** 2 * n_items / len(gains))
+    if required > 50 * n_items:
         return learn
-    if wanted <= n_items:
-        wanted = 2 * n_items
-    return (f"labels: about {wanted:,} validation rows would show a difference this large ({_POWER:.0%} power)", *learn)
+    if required <= n_items:
+        required = 2 * n_items
+    return (
+        f"labels: about {required:,} validation rows would show a difference this large ({_POWER:.0%} power)",
+        *learn,
+    )
 
 
 def headline(verdict: Verdict) -> str:

@@ -236,8 +236,8 @@ class Access:
                 401, "no_key", "this service needs a key: send 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
             )
         key = self._keys.get(text.split("_")[1] if text.count("_") >= 2 else "")
-        wanted = key.sha256 if key else "0" * 64
-        if not hmac.compare_digest(_hash(text), wanted) or key is None:
+        sha256 = key.sha256 if key else "0" * 64
+        if not hmac.compare_digest(_hash(text), sha256) or key is None:
             raise RequestError(401, "wrong_key", "the key is not known; ask the operator of this service for one.")
         state = key.state(time.time())
         if state != "active":

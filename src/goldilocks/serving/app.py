@@ -120,7 +120,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         405: f"{request.url.path[:200]} does not take {request.method}; GET /docs lists the routes.",
         422: "the body is not JSON in UTF-8, or is nested too deeply; fix it.",
     }.get(status, str(error.detail))
-    made = RequestError(status, _CODES.get(error.status_code, "refused"), message)
-    answer = await _refused(request, made)
+    refusal = RequestError(status, _CODES.get(error.status_code, "refused"), message)
+    answer = await _refused(request, refusal)
     answer.headers.update(error.headers or {})
     return answer

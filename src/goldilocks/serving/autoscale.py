@@ -41,15 +41,15 @@ class Scaler:
             ongoing: Requests that wait or are being answered.
             replicas: That there are.
         """
-        wanted = self.wanted(ongoing)
-        direction = (wanted > replicas) - (wanted < replicas)
+        target = self.wanted(ongoing)
+        direction = (target > replicas) - (target < replicas)
         if direction != self._direction:
             self._direction, self._since = direction, now
         delay = self._settings.upscale_delay_s if direction > 0 else self._settings.downscale_delay_s
         if direction == 0 or now - self._since < delay:
             return replicas
         self._direction = 0
-        return wanted
+        return target
 
 
 def scale(

@@ -17,7 +17,7 @@ def generation(
     seed: int | None = None,
     stop: str | list[str] | None = None,
 ) -> Generation:
-    """The options of a request; ``most`` is the largest ``max_tokens``.
+    """The options of a request; ``limit`` is the largest ``max_tokens``.
 
     Raises:
         RequestError: one is out of its range.

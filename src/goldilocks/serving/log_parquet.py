@@ -80,10 +80,10 @@ class ParquetStore:
 
         if any((row[0], row[5], row[1]) == (request_id, key_id, item) for row in self._rows):
             return True
-        wanted = [("request_id", "=", request_id), ("key_id", "=", key_id), ("item", "=", item)]
+        filters = [("request_id", "=", request_id), ("key_id", "=", key_id), ("item", "=", item)]
         with _errors(0):
             newest_first = sorted(files_in(self._path, "requests"), key=lambda file: -file.last_ms)
-            return any(pq.read_table(file.path, columns=["item"], filters=wanted).num_rows for file in newest_first)
+            return any(pq.read_table(file.path, columns=["item"], filters=filters).num_rows for file in newest_first)
 
     def add_feedback(self, row: FeedbackRow) -> None:
         """See ``LogStore``."""

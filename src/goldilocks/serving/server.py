@@ -109,17 +109,17 @@ def listen(settings: ServeSettings) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # asyncio turns Nagle's algorithm off only where the protocol is named; with it on an answer is 40 ms late.
-    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        made.bind((settings.host.strip("[]"), settings.port))
+        listener.bind((settings.host.strip("[]"), settings.port))
     except OSError as error:
-        made.close()
+        listener.close()
         raise InputError(
             f"{settings.host}:{settings.port}: cannot listen there ({error.strerror}); choose another --port or --host."
         ) from error
-    made.listen(2_048)
-    return made
+    listener.listen(2_048)
+    return listener
 
 
 def serve(settings: ServeSettings, notify: Callable[[str], None], find: Finder | None = None) -> None:

@@ -297,8 +297,8 @@ class Service:
     async def _privacy(self, request: Request, deployment: Deployment, items: Sequence[Text]) -> Privacy:
         """The personal data in items; names by the tagger that is served for that."""
         tagger, masking = self.settings.masking.names, self.settings.masking
-        wanted = masking.inputs or (self.log is not None and self.log.sampled(context_of(request).request_id))
-        if tagger is None or not wanted or deployment.name == tagger:
+        needs_names = masking.inputs or (self.log is not None and self.log.sampled(context_of(request).request_id))
+        if tagger is None or not needs_names or deployment.name == tagger:
             return Privacy(self._find)
         texts = list(dict.fromkeys(text for item in items for text in ((item,) if isinstance(item, str) else item)))
         version = self.deployments[tagger].current

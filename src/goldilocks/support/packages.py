@@ -26,8 +26,8 @@ def in_package(source: str, *, only_folders: bool = False) -> Path:
     """
     what = "folder" if only_folders else "file or folder"
     package, _, inside = source.removeprefix("pypi://").partition("/")
-    wanted = PurePosixPath(inside.strip("/"))
-    if not package or not wanted.parts or ".." in wanted.parts:
+    relative = PurePosixPath(inside.strip("/"))
+    if not package or not relative.parts or ".." in relative.parts:
         raise InputError(f"{source}: names no {what} of a package; write pypi://package/path/inside/it.")
     try:
         distribution = importlib.metadata.distribution(package)
@@ -36,10 +36,10 @@ def in_package(source: str, *, only_folders: bool = False) -> Path:
         raise MissingError(f"{source}: the package {package} is not installed: pip install {package}{hint}") from error
     files = {PurePosixPath(str(file)) for file in distribution.files or ()}
     there = {parent for file in files for parent in file.parents} | (set() if only_folders else files)
-    if wanted not in there:
-        hint = suggest(str(wanted), sorted(map(str, there)), cutoff=0.3, prefix=f"pypi://{package}/")
+    if relative not in there:
+        hint = suggest(str(relative), sorted(map(str, there)), cutoff=0.3, prefix=f"pypi://{package}/")
         raise MissingError(f"{source}: {package} {distribution.version} has no such {what}.{hint}")
-    return Path(str(distribution.locate_file(wanted)))
+    return Path(str(distribution.locate_file(relative)))
 
 
 def required_folders(source: str) -> list[Path]:

@@ -85,8 +85,8 @@ def _tests(row: Mapping[str, Any]) -> str:
 def _undefined(solution: str, harness: str) -> bool:
     """Whether the tests end with a call of ``check`` on a name that nothing in the program makes."""
     entry = _ENTRY.search(harness)
-    made = rf"\b(?:def|class|import|as)\s+{entry[1]}\b|\b{entry[1]}\s*(?::[^=\n]+)?=[^=]" if entry else ""
-    return entry is not None and not re.search(made, f"{harness}\n{solution}")
+    definition = rf"\b(?:def|class|import|as)\s+{entry[1]}\b|\b{entry[1]}\s*(?::[^=\n]+)?=[^=]" if entry else ""
+    return entry is not None and not re.search(definition, f"{harness}\n{solution}")
 
 
 def statistics(part: Part) -> Mapping[str, float]:

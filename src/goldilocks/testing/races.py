@@ -18,15 +18,15 @@ def rows(
 ) -> list[Row]:
     """Candidate c's loss is exp(-2 + offset of the set + 0.2 c): ``m0`` is the best everywhere but for the noise."""
     rng = np.random.default_rng(seed)
-    made = []
+    trials = []
     for number in range(sets):
         offset = rng.normal(0, 0.3)
         for place in range(candidates):
             loss = float(np.exp(-2 + offset + 0.2 * place + noise * rng.normal()))
-            made += [
+            trials += [
                 row(f"d{number}", f"m{place}", share, 1 - min(loss * (2 if share < 1 else 1), 0.95)) for share in rungs
             ]
-    return made
+    return trials
 
 
 def row(dataset: str, model: str, share: float, score: float, **changes: str) -> Row:

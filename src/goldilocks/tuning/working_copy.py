@@ -28,11 +28,11 @@ def compact_ids(network: Network, rows: Sequence[Row]) -> Tensor | None:
         return None
     # A mark per id, and not one array of all tokens: rows may be more than memory holds.
     highest = max(max((int(row.ids.max()) for row in rows), default=0), network.config.pad_id, _KEPT_IDS)
-    seen = np.zeros(max(table.num_embeddings, highest + 1), dtype=bool)
-    seen[[network.config.pad_id, *range(_KEPT_IDS)]] = True
+    used = np.zeros(max(table.num_embeddings, highest + 1), dtype=bool)
+    used[[network.config.pad_id, *range(_KEPT_IDS)]] = True
     for row in rows:
-        seen[row.ids] = True
-    return torch.from_numpy(np.flatnonzero(seen[: table.num_embeddings]))
+        used[row.ids] = True
+    return torch.from_numpy(np.flatnonzero(used[: table.num_embeddings]))
 
 
 def _word_table(network: Network) -> nn.Embedding | None:

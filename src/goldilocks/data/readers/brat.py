@@ -46,12 +46,12 @@ def brat_rows(folder: Path, source: str, repaired: dict[str, list[int]], remarks
     entities, unit, moved, _ = in_characters([(text, annotated) for text, annotated, _ in documents])
     rows: list[MarkedRow] = []
     for place, (file, (text, _, wrong)) in enumerate(zip(files, documents, strict=True)):
-        made = list(_lines(file, text, entities[place], wrong, len(rows)))
+        sentences = list(_lines(file, text, entities[place], wrong, len(rows)))
         if place in moved:
             repaired.setdefault(f"offsets that count {unit} (taken so, since the entities fit then)", []).extend(
-                number for number, _, annotated, *_ in made if annotated
+                number for number, _, annotated, *_ in sentences if annotated
             )
-        rows += made
+        rows += sentences
     # Offsets were converted in the whole text; within a line the line ends before it no longer count.
     yield from all_tagged(rows, repaired, moved=False)
 

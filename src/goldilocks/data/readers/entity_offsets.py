@@ -46,8 +46,10 @@ def columns_of(table: Table, fields: Mapping[str, str]) -> list[str] | None:
     text = fields.get("tokens", "text")
     others = [name for name in table.names if name not in (*COLUMNS, text, "tokens")]
     named = [fields["tags"]] if "tags" in fields else [*COLUMNS, *others]
-    wanted = [text, "tokens", *named]
-    first = next((cells for _, cells in table.rows(wanted, wanted) if not isinstance(cells, str)), [None] * len(wanted))
+    expected = [text, "tokens", *named]
+    first = next(
+        (cells for _, cells in table.rows(expected, expected) if not isinstance(cells, str)), [None] * len(expected)
+    )
     if not isinstance(first[0], str) or (first[1] is not None and "tokens" not in fields):
         return None
     cells = [(name, _listed(cell)) for name, cell in zip(named, first[2:], strict=True)]
@@ -113,13 +115,13 @@ def all_tagged(marked: Sequence[MarkedRow], repaired: dict[str, list[int]], *, m
     rare = sum(slips) <= SLIPS * len(slips)
     for (number, text, entities, where, others), edges in zip(marked, inside, strict=True):
         cut_at = edges if rare or _UNSPACED.search(text) else ()
-        made = entities if isinstance(entities, str) else tags_from(text, entities, cut_at=cut_at)
-        if isinstance(made, str):
-            yield number, f"{made}{where}" if where else made
+        tags = entities if isinstance(entities, str) else tags_from(text, entities, cut_at=cut_at)
+        if isinstance(tags, str):
+            yield number, f"{tags}{where}" if where else tags
             continue
         if edges:
             repaired.setdefault(CUT, []).append(number)
-        yield number, [*made, *others]
+        yield number, [*tags, *others]
 
 
 def _in_characters(marked: Sequence[MarkedRow], repaired: dict[str, list[int]]) -> list[MarkedRow]:

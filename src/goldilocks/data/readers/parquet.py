@@ -59,8 +59,8 @@ def parquet_rows(path: Path, columns: Sequence[str], optional: Collection[str]) 
     with parquet_file(path) as file:
         names = list(file.schema_arrow.names)
         require_columns(path, columns, names, optional)
-        wanted = [column for column in columns if has_column(column, names)]
-        tops = list(dict.fromkeys(column if column in names else column.split(".")[0] for column in wanted))
+        available = [column for column in columns if has_column(column, names)]
+        tops = list(dict.fromkeys(column if column in names else column.split(".")[0] for column in available))
         number = 0
         for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=tops):
             for row in zip(*(batch.column(name).to_pylist() for name in tops), strict=True):

@@ -49,8 +49,8 @@ def _whole_documents(part: Part) -> list[str]:
     pieces: dict[str, list[str]] = {}
     for name, text in zip(names, part.texts, strict=True):
         pieces.setdefault(name, []).append(as_text(text))
-    whole = {name: " ".join(texts) for name, texts in pieces.items()}
-    return [whole[name] if name else as_text(text) for name, text in zip(names, part.texts, strict=True)]
+    joined = {name: " ".join(texts) for name, texts in pieces.items()}
+    return [joined[name] if name else as_text(text) for name, text in zip(names, part.texts, strict=True)]
 
 
 def group_rows(parts: Parts, seed: int, output: Output, bound: str, column: str | None = None) -> Grouped:

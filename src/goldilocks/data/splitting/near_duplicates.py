@@ -191,7 +191,7 @@ def _bucket_pairs(band: U8) -> tuple[Ints, Ints]:
 
 
 def _promising(signature: U8, left: Ints, right: Ints, threshold: float, *, limit: int) -> tuple[Ints, Ints]:
-    """The pairs whose signatures say they could reach the threshold, at most ``most`` of them, the likeliest first."""
+    """The pairs whose signatures say they could reach the threshold, at most ``limit`` of them, the likeliest first."""
     n_hashes = signature.shape[1]
     agreeing = np.empty(len(left), dtype=np.int16)
     for start in range(0, len(left), _CHUNK_PAIRS):

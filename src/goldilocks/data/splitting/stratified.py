@@ -74,21 +74,21 @@ def _quotas(counts: Mapping[str, int], share: float) -> dict[str, int]:
 
 def _draw(order: list[list[int]], quota: int, left: Counter[str], gold: Sequence[str]) -> list[int]:
     """Rows of whole groups, in the order given, up to the quota; ``left`` counts what stays of each label."""
-    taken: list[int] = []
+    chosen_rows: list[int] = []
     for rows in order:
-        if len(taken) >= quota:
+        if len(chosen_rows) >= quota:
             break
-        if len(taken) + len(rows) <= quota and _can_go(rows, left, gold):
-            taken.extend(rows)
-    if not taken and quota:
+        if len(chosen_rows) + len(rows) <= quota and _can_go(rows, left, gold):
+            chosen_rows.extend(rows)
+    if not chosen_rows and quota:
         # Every group is larger than the quota: the smallest is better than a label that is never tested.
         fitting = [
             rows for rows in order if 2 * len(rows) <= left[gold[rows[0]]] and _can_go(rows, Counter(left), gold)
         ]
         if fitting:
-            taken = list(sorted(fitting, key=len)[0])
-            _can_go(taken, left, gold)
-    return taken
+            chosen_rows = list(sorted(fitting, key=len)[0])
+            _can_go(chosen_rows, left, gold)
+    return chosen_rows
 
 
 def _can_go(rows: list[int], left: Counter[str], gold: Sequence[str]) -> bool:

@@ -34,7 +34,7 @@ class _Held:
 
 
 def joined(rows: Rows, roles: Sequence[str], limit: int, problem: Problem) -> Rows:
-    """The same rows, up to ``most`` neighbours of one document made one.
+    """The same rows, up to ``limit`` neighbours of one document made one.
 
     A row that holds several sentences as it is, or that cannot be used, stays as it is. Where no document is named,
     all neighbours are joined.

@@ -205,10 +205,10 @@ def largest(importance: Sequence[Scores], share: float, *, fewest: int = 1, mult
 def rebuilt(network: Network, options: BertOptions, weights: Mapping[str, Tensor]) -> Network:
     """A network with the tokenizer and head of another, a BERT of other shapes, and these weights."""
     config = replace(network.config, options=asdict(options))
-    made = assembled(BertBackbone(options), network.tokenizer, config)
-    made.module.load_state_dict({name: weight.detach().clone() for name, weight in weights.items()})
-    made.module.eval()
-    return made
+    pruned = assembled(BertBackbone(options), network.tokenizer, config)
+    pruned.module.load_state_dict({name: weight.detach().clone() for name, weight in weights.items()})
+    pruned.module.eval()
+    return pruned
 
 
 def with_blocks(network: Network, kept: Sequence[int]) -> Network:

@@ -30,8 +30,8 @@ class _MultiHeadAttention(torch.autograd.Function):
             no_bias = graph.op("prim::Constant")
             no_bias.setType(torch._C.OptionalType.ofTensor())  # an input that is left out
             inputs += [no_bias, mask]
-        made = graph.op("com.microsoft::MultiHeadAttention", *inputs, num_heads_i=heads)
-        return made.setType(query.type())
+        attention = graph.op("com.microsoft::MultiHeadAttention", *inputs, num_heads_i=heads)
+        return attention.setType(query.type())
 
 
 def traced_block(block: BertBlock, hidden: Tensor, mask: Tensor | None) -> Tensor:

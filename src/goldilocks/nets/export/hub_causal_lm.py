@@ -162,8 +162,8 @@ def _save_other(backbone: HubCausalLM, config: dict[str, Any], folder: Path) -> 
 
     fields = {name: value for name, value in config.items() if name != "model_type"}
     with quiet():
-        made = AutoConfig.for_model(config["model_type"], **fields)
-        causal = AutoModelForCausalLM.from_config(made, dtype=next(backbone.parameters()).dtype)
+        hub_config = AutoConfig.for_model(config["model_type"], **fields)
+        causal = AutoModelForCausalLM.from_config(hub_config, dtype=next(backbone.parameters()).dtype)
         causal.base_model.load_state_dict(backbone.model.state_dict())
         if backbone.last is not None:
             causal.get_output_embeddings().load_state_dict(backbone.last.state_dict())

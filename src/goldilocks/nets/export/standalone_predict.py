@@ -130,10 +130,10 @@ class SpanExtractor(Model):
         config, limit = self.config, self.config["max_tokens"]
         reach = _CHARACTERS_PER_TOKEN * limit
         question, context = self.clean(texts[0])[:reach], self.clean(" ".join(texts[1:]))[: _MAX_WINDOWS * reach]
-        asked = self.tokenizer.encode(question, add_special_tokens=False).ids
-        asked = asked[: max(1, int(config["question_share"] * limit))]
+        question_ids = self.tokenizer.encode(question, add_special_tokens=False).ids
+        question_ids = question_ids[: max(1, int(config["question_share"] * limit))]
         given = self.tokenizer.encode(context, add_special_tokens=False)
-        head = [*config["before"], *asked, *config["between"]]
+        head = [*config["before"], *question_ids, *config["between"]]
         room = max(1, limit - len(head) - len(config["after"]))
         step = max(1, room - int(config["overlap_share"] * room))
         best, answer, start = -math.inf, "", -1

@@ -258,7 +258,7 @@ def from_plain(raw: Mapping[str, Any]) -> Prompt:
     goal = raw["goal"]
     examples = tuple((_tupled(item), _tupled(gold)) for item, gold in raw["examples"])
     generation = generation_from(goal.get("generation", {}))
-    made = Goal(
+    goal_of_prompt = Goal(
         Output(goal["output"]),
         tuple(goal["labels"]),
         goal["several"],
@@ -270,7 +270,7 @@ def from_plain(raw: Mapping[str, Any]) -> Prompt:
     # Bundles written before version 0.2 say "begun".
     before, after = raw.get("chat", ("", ""))
     return Prompt(
-        made,
+        goal_of_prompt,
         examples,
         raw["one_line"],
         raw.get("completes_code", raw.get("begun", False)),

@@ -230,6 +230,6 @@ def sample_token(logits: Logits, sampling: Sampling, rng: np.random.Generator) -
 def _largest(values: Logits, count: int) -> npt.NDArray[np.intp]:
     """Indices of the ``count`` largest values, in ascending order; of equal values the first."""
     edge = np.partition(values, len(values) - count)[len(values) - count]
-    taken = values > edge
-    taken[np.flatnonzero(values == edge)[: count - int(taken.sum())]] = True
-    return np.flatnonzero(taken)
+    above_edge = values > edge
+    above_edge[np.flatnonzero(values == edge)[: count - int(above_edge.sum())]] = True
+    return np.flatnonzero(above_edge)

@@ -137,8 +137,8 @@ class DecoderClassifier(Network):
         """See ``Network.rows``; several texts are joined by line breaks."""
         if self.options.label_words and self.prompt_state is None:
             (prompt, begin), room = self._pattern(), self.item_room()
-            asked = self._tokens.encoded([prompt.ask(self._tokens.truncated(text, room)) for text in texts])
-            return [Row(np.array([*begin, *ids], dtype=np.int32), item) for item, ids in enumerate(asked)]
+            prompts = self._tokens.encoded([prompt.ask(self._tokens.truncated(text, room)) for text in texts])
+            return [Row(np.array([*begin, *ids], dtype=np.int32), item) for item, ids in enumerate(prompts)]
         limit = self.config.max_tokens
         lines = [text if isinstance(text, str) else "\n".join(text) for text in texts]
         encoded = self._tokens.encoded([line[: 12 * limit] for line in lines])

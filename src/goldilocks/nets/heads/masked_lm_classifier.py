@@ -144,8 +144,8 @@ class MaskedLMClassifier(Network):
         masks, tokens = self._mask * self.options.n_masks, PromptTokenizer(self.tokenizer, self.config.max_tokens)
         # A mask token in an item would be taken for one of the gap.
         items = [tokens.truncated(_without(self._mask, text), room) for text in texts]
-        asked = [filled(self._template_of(item).replace(GAP, masks), item) for item in items]
-        return [encoding.ids for encoding in encodings(self.tokenizer, asked)]
+        prompts = [filled(self._template_of(item).replace(GAP, masks), item) for item in items]
+        return [encoding.ids for encoding in encodings(self.tokenizer, prompts)]
 
     def _template_of(self, item: Text) -> str:
         pair = isinstance(item, tuple) and len(item) == 2
@@ -225,15 +225,15 @@ def with_label_words(network: Network, words: Mapping[str, str], template: str =
         dense_bias=head.dense[1] is not None,
         norm_bias=head.norm[1] is not None,
     )
-    made = MaskedLMClassifier(network.backbone, tokenizer, replace(network.config, head=config))
-    room = made.item_room()
+    classifier = MaskedLMClassifier(network.backbone, tokenizer, replace(network.config, head=config))
+    room = classifier.item_room()
     if room < 1:
         raise InputError(
-            f"pet: the pattern takes {made.config.max_tokens - room:,} tokens, a text may have "
-            f"{made.config.max_tokens:,}; shorten the pattern or the label words, or use `lora`."
+            f"pet: the pattern takes {classifier.config.max_tokens - room:,} tokens, a text may have "
+            f"{classifier.config.max_tokens:,}; shorten the pattern or the label words, or use `lora`."
         )
-    cast(VerbalizerHead, made.head).load(head, ids)
-    return made
+    cast(VerbalizerHead, classifier.head).load(head, ids)
+    return classifier
 
 
 def word_ids(tokenizer: Tokenizer, words: str, template: str) -> list[int]:

@@ -95,15 +95,15 @@ def fit_frozen(network: Network, texts: Sequence[Text], gold: Sequence[Gold]) ->
         head's.
     """
     if isinstance(network, PairClassifier):
-        made = network
+        classifier = network
     else:
         config = replace(network.config, head=PairClassifierConfig())
-        made = PairClassifier(network.backbone, network.tokenizer, config)
-    made.module.requires_grad_(False)
-    numbers = made.targets([Row(np.zeros(0, np.int32), item) for item in range(len(texts))], gold)
-    fit_linear_head(cast(nn.Linear, made.head), made.pooled(texts).double().cpu().numpy(), numbers)
-    made.module.eval()
-    return made
+        classifier = PairClassifier(network.backbone, network.tokenizer, config)
+    classifier.module.requires_grad_(False)
+    numbers = classifier.targets([Row(np.zeros(0, np.int32), item) for item in range(len(texts))], gold)
+    fit_linear_head(cast(nn.Linear, classifier.head), classifier.pooled(texts).double().cpu().numpy(), numbers)
+    classifier.module.eval()
+    return classifier
 
 
 def compared(first: Tensor, second: Tensor) -> Tensor:

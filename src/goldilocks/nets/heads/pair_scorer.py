@@ -176,8 +176,8 @@ class PairScorer(Network):
 
     def loss_pooled(self, pooled: Tensor, targets: Sequence[Any]) -> Tensor:
         """See ``Network.loss_pooled``."""
-        wanted = torch.tensor(targets, device=pooled.device)
-        return F.binary_cross_entropy_with_logits(self.score_pooled(pooled)[:, 0], wanted)
+        gold = torch.tensor(targets, device=pooled.device)
+        return F.binary_cross_entropy_with_logits(self.score_pooled(pooled)[:, 0], gold)
 
     def _scores(self, states: Tensor, batch: Batch) -> list[Tensor]:
         """Score of each candidate of each row, from the vectors of all texts."""
@@ -194,20 +194,20 @@ class PairScorer(Network):
         Scores of pairs are a line of the cosine, by least squares over at most ``LINE_PAIRS`` pairs, so that they have
         the scale of the training scores; candidates are ranked by their cosine alone.
         """
-        made = self if self.options.bi_encoder else self._as_bi_encoder()
+        scorer = self if self.options.bi_encoder else self._as_bi_encoder()
         if not self.options.lists:
             some = slice(0, None, max(1, -(-len(texts) // LINE_PAIRS)))
-            cosines = made._compared([(item[0], item[1]) for item in texts[some]])
-            wanted = np.array(made._scaled(gold), dtype=np.float64)[some]
+            cosines = scorer._compared([(item[0], item[1]) for item in texts[some]])
+            wanted = np.array(scorer._scaled(gold), dtype=np.float64)[some]
             spread = float(cosines.var())
             slope = float(np.mean((cosines - cosines.mean()) * (wanted - wanted.mean()))) / spread if spread else 0.0
-            head = cast(CosineHead, made.head)
+            head = cast(CosineHead, scorer.head)
             with torch.no_grad():
                 head.scale.fill_(slope)
                 head.offset.fill_(float(wanted.mean()) - slope * float(cosines.mean()))
-        made.module.requires_grad_(False)
-        made.module.eval()
-        return made
+        scorer.module.requires_grad_(False)
+        scorer.module.eval()
+        return scorer
 
     def _as_bi_encoder(self) -> PairScorer:
         head = replace(self.options, bi_encoder=True)

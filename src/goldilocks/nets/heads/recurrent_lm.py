@@ -129,11 +129,11 @@ class RecurrentLM(Network):
 
         Items to be continued are truncated at their beginning.
         """
-        whole = self._whole(texts)
+        rows_of_texts = self._whole(texts)
         if self.config.output != Output.TEXT:
-            return whole
+            return rows_of_texts
         limit = self._options.context_tokens
-        return [replace(row, ids=np.concatenate([row.ids[:1], row.ids[1:][-limit:]])) for row in whole]
+        return [replace(row, ids=np.concatenate([row.ids[:1], row.ids[1:][-limit:]])) for row in rows_of_texts]
 
     def _whole(self, texts: Sequence[Text]) -> list[Row]:
         items = [_parts(item) for item in texts]
@@ -168,10 +168,10 @@ class RecurrentLM(Network):
 
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:  # noqa: ARG002
         """Mean cross entropy of the tokens after the warm-up."""
-        asked = _asked(batch, 1, batch.ids.shape[1])
-        aimed = self.head(self.dropout(states[:, :-1][asked]))
+        scored = _scored(batch, 1, batch.ids.shape[1])
+        aimed = self.head(self.dropout(states[:, :-1][scored]))
         table = self.head.table(self.backbone.words.weight)
-        return chunked_cross_entropy(aimed, table, batch.ids[:, 1:][asked], self.label_smoothing)
+        return chunked_cross_entropy(aimed, table, batch.ids[:, 1:][scored], self.label_smoothing)
 
     # -------------------------------------------------------------------------------------------------------- inference
 
@@ -225,10 +225,10 @@ class RecurrentLM(Network):
         for start in range(0, batch.ids.shape[1] - 1, _AT_ONCE):
             end = min(start + _AT_ONCE, batch.ids.shape[1] - 1)
             states, memory = self.backbone.continue_from(hidden[:, start:end], memory)
-            asked = _asked(batch, start + 1, end + 1)
-            wanted = batch.ids[:, start + 1 : end + 1][asked]
-            logs = _logs(self.head(states[asked]), table, wanted)
-            yield asked.nonzero()[:, 0], logs
+            scored = _scored(batch, start + 1, end + 1)
+            targets = batch.ids[:, start + 1 : end + 1][scored]
+            logs = _logs(self.head(states[scored]), table, targets)
+            yield scored.nonzero()[:, 0], logs
 
 
 class _RecurrentSource(NextTokenModel):
@@ -261,14 +261,14 @@ def _parts(item: Text) -> tuple[str, ...]:
     return (item,) if isinstance(item, str) else item
 
 
-def _asked(batch: Batch, start: int, end: int) -> Tensor:
+def _scored(batch: Batch, start: int, end: int) -> Tensor:
     """Which of the tokens from ``start`` to before ``end`` are scored, ``(n_rows, end - start)``."""
     firsts = torch.tensor([int(row.places[0]) for row in batch.rows], device=batch.ids.device)
     return (torch.arange(start, end, device=batch.ids.device) >= firsts[:, None]) & batch.mask[:, start:end].bool()
 
 
 def _logs(aimed: Tensor, table: Tensor, targets: Tensor) -> Tensor:
-    """Natural log of the probability of each of ``wanted``, ``(n,)``, float64."""
+    """Natural log of the probability of each of ``targets``, ``(n,)``, float64."""
     size = max(1, _SCORES // len(table))
     parts = zip(torch.split(aimed, size), torch.split(targets, size), strict=True)
     logs = [(rows @ table.T).float().log_softmax(-1).gather(1, ids[:, None])[:, 0].double() for rows, ids in parts]

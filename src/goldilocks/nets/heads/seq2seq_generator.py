@@ -186,12 +186,12 @@ class Seq2SeqGenerator(Network):
         """Mean cross entropy over the target tokens of a batch."""
         lengths = np.fromiter(map(len, targets), dtype=np.int64, count=len(targets))
         inside = torch.from_numpy(np.arange(lengths.max())[None, :] < lengths[:, None]).to(states.device)
-        wanted = torch.from_numpy(np.concatenate(targets).astype(np.int64)).to(states.device)
+        gold_ids = torch.from_numpy(np.concatenate(targets).astype(np.int64)).to(states.device)
         ids = torch.full(inside.shape, self.config.pad_id, device=states.device)
-        ids[inside] = wanted
+        ids[inside] = gold_ids
         ids = torch.cat([ids.new_full((len(ids), 1), self.search.start), ids[:, :-1]], dim=1)
         return self.head.loss(
-            self.dropout(states), self.head.source_of(batch), ids, wanted, inside, self.label_smoothing
+            self.dropout(states), self.head.source_of(batch), ids, gold_ids, inside, self.label_smoothing
         )
 
     # -------------------------------------------------------------------------------------------------------- inference

@@ -275,6 +275,12 @@ def _best_spans(scores: Tensor, longest: int) -> tuple[list[Any], ...]:
         value, place = torch.where(better, now, value), torch.where(better, where, place)
         extra = torch.where(better, more, extra)
     nothing = scores[:, 0].sum(1)
-    whole = torch.logsumexp(scores, 1).sum(1)
-    columns = (value - nothing, place + 1, place + 1 + extra, (value - whole).exp(), (nothing - whole).exp())
+    log_partition = torch.logsumexp(scores, 1).sum(1)
+    columns = (
+        value - nothing,
+        place + 1,
+        place + 1 + extra,
+        (value - log_partition).exp(),
+        (nothing - log_partition).exp(),
+    )
     return tuple(column.tolist() for column in columns)

@@ -309,12 +309,12 @@ class TokenClassifier(Network):
 
     def _loss_of(self, head: TagHead, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
         scores = self._scores_of(head, states, batch)
-        wanted = torch.from_numpy(np.concatenate(targets)).to(scores.device)
+        gold_ids = torch.from_numpy(np.concatenate(targets)).to(scores.device)
         if head.chain is None:
-            return F.cross_entropy(scores, wanted, label_smoothing=self.label_smoothing)
+            return F.cross_entropy(scores, gold_ids, label_smoothing=self.label_smoothing)
         mask = _inside([count for row in batch.rows for count in row.parts]).to(scores.device)
-        tags = torch.zeros(mask.shape, dtype=torch.int64, device=scores.device).masked_scatter(mask, wanted)
-        return -head.chain.log_probability(_side_by_side(scores, mask), mask, tags).sum() / len(wanted)
+        tags = torch.zeros(mask.shape, dtype=torch.int64, device=scores.device).masked_scatter(mask, gold_ids)
+        return -head.chain.log_probability(_side_by_side(scores, mask), mask, tags).sum() / len(gold_ids)
 
     def word_scores(self, states: Tensor, batch: Batch) -> Tensor:
         """Scores of the tags of the batch's words one after another, ``(n_words, n_labels)``, float32."""

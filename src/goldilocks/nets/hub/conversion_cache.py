@@ -35,10 +35,10 @@ def cached(digest: str) -> Path | None:
     folder = place_of(digest)
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        whole = all((folder / name).stat().st_size == size for name, (size, _) in manifest["files"].items())
+        complete = all((folder / name).stat().st_size == size for name, (size, _) in manifest["files"].items())
     except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return None
-    return folder if whole and manifest.get("sha256") == digest else None
+    return folder if complete and manifest.get("sha256") == digest else None
 
 
 def convert(name: str, digest: str, write: Callable[[Path], None]) -> Path:

@@ -32,11 +32,11 @@ class Int8Embedding(nn.Module):
 
 def quantised(table: Tensor) -> Int8Embedding:
     """The int8 form of a table ``(n_tokens, width)``."""
-    made = Int8Embedding(*table.shape)
+    embedding = Int8Embedding(*table.shape)
     scale = table.detach().float().abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny) / _STEPS
-    made.weight.copy_((table.detach().float() / scale.unsqueeze(1)).round().clamp(-_STEPS, _STEPS))
-    made.scale.copy_(scale)
-    return made
+    embedding.weight.copy_((table.detach().float() / scale.unsqueeze(1)).round().clamp(-_STEPS, _STEPS))
+    embedding.scale.copy_(scale)
+    return embedding
 
 
 def quantise_table(module: nn.Module, name: str) -> None:

@@ -57,8 +57,8 @@ class Distillation:
     def loss(self, network: Network, batch: Batch, targets: Sequence[Any]) -> Tensor:
         """Distance to the teacher: of the softened probabilities, and of the matched layers."""
         scores, vectors = _outputs(network, batch, [layer for layer, _ in self.layers])
-        wanted = self.logits[list(targets)].to(scores.device)
-        loss = _distance(scores, wanted, several=self.several)
+        teacher_logits = self.logits[list(targets)].to(scores.device)
+        loss = _distance(scores, teacher_logits, several=self.several)
         if vectors is None:
             return loss
         theirs = self.vectors[list(targets)].to(vectors.device)

@@ -68,9 +68,13 @@ class SoftTags:
         """See ``tuning.objective.Objective``."""
         states = network.backbone(batch)
         own = network.loss(states, batch, [tags for tags, _ in targets])
-        wanted = torch.cat([scores for _, scores in targets]).to(own.device) / self._temperature
-        scores = cast(TokenClassifier, network).word_scores(states, batch)[:, : wanted.shape[1]] / self._temperature
-        if not len(wanted):
+        teacher_logits = torch.cat([scores for _, scores in targets]).to(own.device) / self._temperature
+        scores = (
+            cast(TokenClassifier, network).word_scores(states, batch)[:, : teacher_logits.shape[1]] / self._temperature
+        )
+        if not len(teacher_logits):
             return own
-        distance = F.kl_div(scores.log_softmax(-1), wanted.log_softmax(-1), reduction="batchmean", log_target=True)
+        distance = F.kl_div(
+            scores.log_softmax(-1), teacher_logits.log_softmax(-1), reduction="batchmean", log_target=True
+        )
         return (1 - self._weight) * own + self._weight * self._temperature**2 * distance

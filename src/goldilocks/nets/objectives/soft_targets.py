@@ -65,12 +65,12 @@ class SoftTargets:
     def loss(self, network: Network, batch: Batch, targets: Sequence[Any]) -> Tensor:
         """See ``tuning.objective.Objective``."""
         pooled = network.pool(network.backbone(batch), batch)
-        wanted = self._logits[[item for _, item in targets]].to(pooled.device)
-        scores = network.score_pooled(pooled)[:, : wanted.shape[1]]
+        teacher_logits = self._logits[[item for _, item in targets]].to(pooled.device)
+        scores = network.score_pooled(pooled)[:, : teacher_logits.shape[1]]
         if self._alone:
-            return self._distance(scores, wanted)
+            return self._distance(scores, teacher_logits)
         own = network.loss_pooled(pooled, [target for target, _ in targets])
-        return (1 - self._weight) * own + self._weight * self._distance(scores, wanted)
+        return (1 - self._weight) * own + self._weight * self._distance(scores, teacher_logits)
 
     def _distance(self, scores: Tensor, wanted: Tensor) -> Tensor:
         """Divergence from the teacher, times the squared temperature, so that gradients keep their size."""

@@ -96,11 +96,11 @@ def _prune_model(model: dict[str, Any], pieces: list[str], place: Mapping[int, i
         return
     model["vocab"] = {pieces[old]: new for old, new in place.items() if old < len(pieces)}
     if model["type"] == "BPE":
-        whole = model["vocab"]
+        vocabulary = model["vocab"]
         model["merges"] = [
             merge
             for merge in model["merges"]
-            if all(part in whole for part in (*_merge(merge), "".join(_merge(merge))))
+            if all(part in vocabulary for part in (*_merge(merge), "".join(_merge(merge))))
         ]
 
 

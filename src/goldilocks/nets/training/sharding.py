@@ -46,20 +46,20 @@ class ShardedWeights:
         # The head and other views of what a block returns are never changed in place, of which torch warns.
         warnings.filterwarnings("ignore", message="FSDP2-wrapped module", category=UserWarning)
         mesh = init_device_mesh("cuda" if torch.cuda.is_available() else "cpu", (group.size,))
-        whole = {slot.name: slot.master for slot in slots}
+        masters = {slot.name: slot.master for slot in slots}
         for block in getattr(backbone, "blocks", ()):
             fully_shard(block, mesh=mesh)
         fully_shard(backbone, mesh=mesh)
         self.group = group
         self._weights: dict[str, nn.Parameter] = {}
-        self._shapes = {name: master.shape for name, master in whole.items()}
+        self._shapes = {name: master.shape for name, master in masters.items()}
         for name, weight in module.named_parameters():
             slot = next((slot for slot in slots if slot.name == name), None)
             if slot is None or not hasattr(weight, "to_local"):
                 continue
             local = weight.to_local().detach()
             same = local.dtype == slot.master.dtype
-            slot.master = local if same else self._part(whole[name]).clone()
+            slot.master = local if same else self._part(masters[name]).clone()
             slot.working = local
             self._weights[name] = weight
         self._whole = [slot for slot in slots if slot.name not in self._weights]

@@ -129,8 +129,8 @@ async def chat(request: Request, body: ChatRequest) -> Any:
     head = {"id": f"chatcmpl-{context_of(request).request_id}", "created": service.started, "model": deployment.name}
 
     async def ask(on_text: OnText | None) -> str:
-        seen = on_text if call.operation is Operation.GENERATE else None
-        (result,) = await service.run(InferenceRequest(request, deployment, version, call, seen), items)
+        forward = on_text if call.operation is Operation.GENERATE else None
+        (result,) = await service.run(InferenceRequest(request, deployment, version, call, forward), items)
         return _reply(result, card) if isinstance(result, Prediction) else ""
 
     if body.stream:

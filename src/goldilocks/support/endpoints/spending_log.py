@@ -66,9 +66,9 @@ class SpendingLog:
         with self.path.open("rb") as file:
             file.seek(self._read_up_to)
             content = file.read()
-        whole = content.rpartition(b"\n")[0]
-        self._read_up_to += len(whole) + 1 if b"\n" in content else 0
-        for line in whole.split(b"\n"):
+        complete = content.rpartition(b"\n")[0]
+        self._read_up_to += len(complete) + 1 if b"\n" in content else 0
+        for line in complete.split(b"\n"):
             try:
                 raw = json.loads(line)
                 # Required: the first four. An older Goldilocks wrote no others.

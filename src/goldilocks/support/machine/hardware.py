@@ -52,15 +52,15 @@ def set_threads(threads: int = 0) -> int:
 
     Libraries that each start a pool of their own slow each other down; OpenMP's variable holds for all we use.
     """
-    wanted = threads or int(os.environ.get("OMP_NUM_THREADS", "0") or 0) or cores()
+    requested = threads or int(os.environ.get("OMP_NUM_THREADS", "0") or 0) or cores()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
-        os.environ[name] = str(wanted)
+        os.environ[name] = str(requested)
     # A waiting thread spins for a while, then sleeps. benchmarks/thread_spin.py on 2 quiet cores: sleeping at once took
     # 1.44 times as long, spinning for ever 1.11 times. Beside other work it can be the other way round: then set
     # GOMP_SPINCOUNT=0.
     os.environ.setdefault("GOMP_SPINCOUNT", "100000")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    return wanted
+    return requested
 
 
 def bound_kernel_caches(kernels: int = 64) -> None:

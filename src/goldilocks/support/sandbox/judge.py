@@ -174,9 +174,9 @@ class Connection(Codec):
         if tag == "instance" and content[0] in self.shared:
             shared: Any = self.shared[content[0]]
             items = None if content[2] is None else [self.decode(element) for element in content[2]]
-            made = shared.__new__(shared) if items is None else tuple.__new__(shared, items)
-            vars(made).update({str(name): value for name, value in self.decode(content[1]).items()})
-            return made
+            instance = shared.__new__(shared) if items is None else tuple.__new__(shared, items)
+            vars(instance).update({str(name): value for name, value in self.decode(content[1]).items()})
+            return instance
         return super().resolve(tag, content)
 
 
@@ -322,8 +322,8 @@ class Names(dict):  # type: ignore[type-arg]  # dict[str, Any]: typing is not im
         self.subjects = None if subjects is None else frozenset(subjects)
 
     def __missing__(self, name: str) -> Any:
-        wanted = not hasattr(builtins, name) if self.subjects is None else name in self.subjects
-        if not wanted:
+        is_subject = not hasattr(builtins, name) if self.subjects is None else name in self.subjects
+        if not is_subject:
             raise KeyError(name)
         return self.connection.request({"name": name}, [])
 

@@ -102,9 +102,9 @@ class Server(Codec):
         if tag == "instance":
             kind = self.names[content[0]]
             items = [] if content[2] is None else [[self.decode(element) for element in content[2]]]
-            made = kind.__new__(kind) if not items else tuple.__new__(kind, items[0])
-            vars(made).update(self.decode(content[1]))
-            return made
+            instance = kind.__new__(kind) if not items else tuple.__new__(kind, items[0])
+            vars(instance).update(self.decode(content[1]))
+            return instance
         return super().resolve(tag, content)
 
     def _callback(self, number: int) -> Any:

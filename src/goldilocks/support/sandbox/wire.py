@@ -195,9 +195,9 @@ class Codec:
 
             if tag == "deque":
                 return collections.deque([self.decode(element) for element in content[0]], content[1])
-            made: dict[Any, Any] = collections.Counter() if tag == "Counter" else collections.OrderedDict()
-            made.update({self.decode(key): self.decode(element) for key, element in content[0]})
-            return made
+            mapping: dict[Any, Any] = collections.Counter() if tag == "Counter" else collections.OrderedDict()
+            mapping.update({self.decode(key): self.decode(element) for key, element in content[0]})
+            return mapping
         return self.resolve(tag, content)
 
 

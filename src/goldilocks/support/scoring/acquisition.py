@@ -138,12 +138,12 @@ def core_set(vectors: Floats, count: int, *, covered: Floats | None = None) -> I
         nearest = ((points - points[chosen[0]]) ** 2).sum(1)
     else:
         return np.zeros(0, np.int64)
-    taken = np.zeros(len(points), dtype=bool)
-    taken[chosen] = True
+    selected = np.zeros(len(points), dtype=bool)
+    selected[chosen] = True
     while len(chosen) < n_wanted:
-        item = int(np.where(taken, -1.0, nearest).argmax())
+        item = int(np.where(selected, -1.0, nearest).argmax())
         chosen.append(item)
-        taken[item] = True
+        selected[item] = True
         nearest = np.minimum(nearest, ((points - points[item]) ** 2).sum(1))
     return np.asarray(chosen, dtype=np.int64)
 

@@ -59,12 +59,12 @@ def stratified(labels: Ints, share: float, rng: np.random.Generator) -> tuple[In
     order = order[np.argsort(labels[order], kind="stable")]  # label by label, random within
     _, first, counts = np.unique(labels[order], return_index=True, return_counts=True)
     place = np.arange(len(labels)) - np.repeat(first, counts)
-    wanted = counts * share
-    takes = np.floor(wanted + rng.random(len(counts))).astype(int)
+    shares = counts * share
+    takes = np.floor(shares + rng.random(len(counts))).astype(int)
     if share < 1:
         takes = np.minimum(takes, counts - 1)
-    taken = place < np.repeat(takes, counts)
-    return np.sort(order[taken]), np.sort(order[~taken])
+    selected = place < np.repeat(takes, counts)
+    return np.sort(order[selected]), np.sort(order[~selected])
 
 
 def fit_predict(features: Floats, labels: Ints, others: Floats, n_labels: int) -> npt.NDArray[np.float32]:

@@ -51,7 +51,7 @@ def bootstrap_weights(n: int, draws: int, seed: int) -> npt.NDArray[np.uint8]:
 
 
 def jackknife_weights(n: int, seed: int, *, limit: int = 500) -> npt.NDArray[np.uint8]:
-    """All items but a few: each row leaves out one item, or above ``most`` items one of ``most`` random groups.
+    """All items but a few: each row leaves out one item, or above ``limit`` items one of ``limit`` random groups.
 
     Args:
         n: Items, at least 2.

@@ -159,16 +159,16 @@ def _with_commas(cell: str) -> str:
     pieces = list(_PIECES.finditer(cell))
     if len(cell) > _MAX_LITERAL or sum(len(piece[0]) for piece in pieces) != len(cell):
         raise ValueError("no literal")
-    made: list[str] = []
+    parts: list[str] = []
     behind_value = False
     for piece in pieces:
         if piece.lastgroup == "passed":
             continue
         if behind_value and piece.lastgroup in ("opening", "value"):
-            made.append(",")
-        made.append(piece[0])
+            parts.append(",")
+        parts.append(piece[0])
         behind_value = piece.lastgroup in ("closing", "value")
-    return "".join(made)
+    return "".join(parts)
 
 
 def _as_lists(value: Any) -> Any:

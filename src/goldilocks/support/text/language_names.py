@@ -45,8 +45,8 @@ def language_name(tag: str) -> str:
         >>> language_name("de"), language_name("pt-BR"), language_name("de-AT"), language_name("und")
         ('German', 'Brazilian Portuguese', 'German', '')
     """
-    whole = tag.lower().replace("_", "-")
-    return _MORE.get(whole) or _NAMES.get(whole.split("-")[0], "").replace("_", " ")
+    normalised = tag.lower().replace("_", "-")
+    return _MORE.get(normalised) or _NAMES.get(normalised.split("-")[0], "").replace("_", " ")
 
 
 def tag_of(name: str) -> str:
@@ -56,8 +56,8 @@ def tag_of(name: str) -> str:
         >>> tag_of("german")
         'de'
     """
-    wanted = name.strip().lower().replace(" ", "_")
-    return next((tag for tag, name in _NAMES.items() if name.lower() == wanted), "")
+    normalised = name.strip().lower().replace(" ", "_")
+    return next((tag for tag, name in _NAMES.items() if name.lower() == normalised), "")
 
 
 def is_tag(text: str) -> bool:

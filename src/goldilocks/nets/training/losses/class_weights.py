@@ -19,5 +19,5 @@ def balanced_weights(targets: Sequence[int], n_labels: int) -> Tensor:
         tensor([0.6667, 2.0000])
     """
     counts = torch.bincount(torch.as_tensor(targets), minlength=n_labels).float()
-    seen = counts > 0
-    return torch.where(seen, len(targets) / (seen.sum() * counts.clamp(min=1)), torch.zeros(()))
+    present = counts > 0
+    return torch.where(present, len(targets) / (present.sum() * counts.clamp(min=1)), torch.zeros(()))
