@@ -144,10 +144,10 @@ def _calibration_texts(bundle: Bundle, path: Path, gate: Part) -> tuple[Text, ..
     task = plugins.load("tasks", bundle.info.task)
     items = bundle.normalised(unlabelled_items(path, task, bundle.columns, bundle.info.output))
     judged = set(gate.texts)
-    kept = tuple(item for item in dict.fromkeys(items) if item not in judged)
-    if not kept:
+    unjudged = tuple(item for item in dict.fromkeys(items) if item not in judged)
+    if not unjudged:
         raise InputError(f"{path}: holds no text that is not a row of --data too; pass the training rows, or others.")
-    return kept
+    return unjudged
 
 
 def _check_compressible(bundle: Bundle) -> None:

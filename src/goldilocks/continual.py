@@ -422,8 +422,8 @@ def _held_out(domains: Sequence[_Domain]) -> frozenset[Text]:
 
 
 def _without(part: Part, texts: frozenset[Text]) -> Part:
-    kept = [place for place, text in enumerate(part.texts) if text not in texts]
-    return part if len(kept) == len(part) else part.take(kept)
+    remaining = [place for place, text in enumerate(part.texts) if text not in texts]
+    return part if len(remaining) == len(part) else part.take(remaining)
 
 
 def _joined(parts: Sequence[Part]) -> Part:

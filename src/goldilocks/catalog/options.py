@@ -36,5 +36,5 @@ def options_of(method: str, chosen: Chosen) -> Any:
     Raises:
         InputError: it has no such option (the nearest is named), or a value does not fit.
     """
-    own = plugins.load("methods", method).Options
-    return options_from(own, chosen.get(method, {}), source="task file", section=f"options.{method}")
+    options_type = plugins.load("methods", method).Options
+    return options_from(options_type, chosen.get(method, {}), source="task file", section=f"options.{method}")

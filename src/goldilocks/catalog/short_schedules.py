@@ -67,8 +67,8 @@ def _shortened(candidate: Candidate, pool: Pool, work: Workload, budget_seconds:
     if not candidate.model.pretrained or candidate.model.remote or forecast.seconds <= TOO_LONG * budget_seconds:
         return None
     family = plugins.load("families", candidate.model.family)
-    own = family.training_config(candidate.model, work)
-    config = None if own is None else plugins.load("methods", candidate.method).training_config(own)
+    family_config = family.training_config(candidate.model, work)
+    config = None if family_config is None else plugins.load("methods", candidate.method).training_config(family_config)
     if config is None:
         return None
     # Where frozen layers take most of the time, epochs cost next to nothing, and a head needs all of them.

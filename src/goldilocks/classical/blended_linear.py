@@ -235,20 +235,20 @@ def ranking_goal(relevance: Sequence[Floats]) -> Goal:
     return Goal(1, len(relevance), rows, loss)
 
 
-def _softmax_loss(wanted: Floats) -> Loss:
+def _softmax_loss(targets: Floats) -> Loss:
     def of(scores: Floats) -> tuple[float, Floats]:
         own = scores - scores.max(1, keepdims=True)
         powers = np.exp(own)
         sums = powers.sum(1, keepdims=True)
-        value = float((wanted * (np.log(sums) - own)).sum()) / len(scores)
-        return value, (powers / sums - wanted) / len(scores)
+        value = float((targets * (np.log(sums) - own)).sum()) / len(scores)
+        return value, (powers / sums - targets) / len(scores)
 
     return of
 
 
-def _sigmoid_loss(wanted: Floats) -> Loss:
+def _sigmoid_loss(targets: Floats) -> Loss:
     def of(scores: Floats) -> tuple[float, Floats]:
-        value = float((np.logaddexp(0, scores) - wanted * scores).sum()) / len(scores)
-        return value, (0.5 * (1 + np.tanh(0.5 * scores)) - wanted) / len(scores)
+        value = float((np.logaddexp(0, scores) - targets * scores).sum()) / len(scores)
+        return value, (0.5 * (1 + np.tanh(0.5 * scores)) - targets) / len(scores)
 
     return of

@@ -88,9 +88,9 @@ class LossRule:
         priced = np.empty(len(losses))
         folds = np.random.default_rng(0).permutation(len(losses)) % FOLDS  # rows may come in an order
         for fold in range(FOLDS):
-            own = folds == fold
-            bar = threshold(losses[~own], sure[~own], self.review)
-            priced[own] = np.where(sure[own] < bar, self.review, losses[own])
+            in_fold = folds == fold
+            bar = threshold(losses[~in_fold], sure[~in_fold], self.review)
+            priced[in_fold] = np.where(sure[in_fold] < bar, self.review, losses[in_fold])
         bar = threshold(losses, sure, self.review)
         if not np.isfinite(bar):
             return Reviewed(priced, None, 0.0)

@@ -418,8 +418,8 @@ class RemoteModel:
 
     def size_bytes(self) -> int:
         """Bytes of the prompt and of the examples that are chosen from: there is nothing else here."""
-        own = 0 if self.selector is None else self.selector.size_bytes()
-        return len(self.prompt.lead.encode()) + 1 + own
+        selector_bytes = 0 if self.selector is None else self.selector.size_bytes()
+        return len(self.prompt.lead.encode()) + 1 + selector_bytes
 
     def save(self, folder: Path) -> None:
         """Write ``endpoint.json``: where to ask, in which dialect, with which prompt; never the key."""

@@ -149,7 +149,7 @@ class WordOverlap:
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """The score of each pair, or of each candidate of a list."""
-        kept: dict[str, Counter[str]] = {}
+        counts_of_words: dict[str, Counter[str]] = {}
         values: list[Answer] = []
         for item in texts:
             if len(item) == 2:
@@ -159,9 +159,9 @@ class WordOverlap:
             query = [(count * self._idf(word), word) for word, count in self._words(item[0]).items()]
             scores = []
             for candidate in item[1:]:
-                if candidate not in kept and len(kept) < MAX_KEPT:
-                    kept[candidate] = self._words(candidate)
-                scores.append(self._score(query, kept.get(candidate) or self._words(candidate)))
+                if candidate not in counts_of_words and len(counts_of_words) < MAX_KEPT:
+                    counts_of_words[candidate] = self._words(candidate)
+                scores.append(self._score(query, counts_of_words.get(candidate) or self._words(candidate)))
             values.append(tuple(scores))
         return of_values(values)
 

@@ -288,8 +288,8 @@ class Collaborative:
 
     def size_bytes(self) -> int:
         """Bytes of tables, items and words."""
-        own = self.popularity.nbytes + self.weights.nbytes + sum(array.nbytes for array in self.arrays.values())
-        return own + sum(map(len, self.index.items)) + sum(len(word) + 8 for word in self.seen)
+        model_bytes = self.popularity.nbytes + self.weights.nbytes + sum(array.nbytes for array in self.arrays.values())
+        return model_bytes + sum(map(len, self.index.items)) + sum(len(word) + 8 for word in self.seen)
 
     def save(self, folder: Path) -> None:
         """Write ``collaborative.json`` (items and words) and ``items.safetensors``."""

@@ -145,8 +145,10 @@ class WordCrf:
         tags = tuple(self._tagger.tag(list(features(words, self.segmentation))))
         sure = float(self._tagger.probability(list(tags)))
         repaired = iob2(tags) if self._spelled else tags
-        kept = tuple(repair if repair in self.labels else tag for repair, tag in zip(repaired, tags, strict=True))
-        return kept, sure if math.isfinite(sure) else 0.0
+        repaired_known = tuple(
+            repair if repair in self.labels else tag for repair, tag in zip(repaired, tags, strict=True)
+        )
+        return repaired_known, sure if math.isfinite(sure) else 0.0
 
     def size_bytes(self) -> int:
         """Bytes of the model."""

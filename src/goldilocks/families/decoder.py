@@ -166,9 +166,9 @@ def _read(folder: Path, config: Mapping[str, Any], *, whole: bool) -> tuple[Any,
 
     options = llama_options.read_options(config)
     if options is not None:
-        own = llama.read_backbone(folder, options)
-        own = own if whole else llama.lower_part(own, lower_half(own.depth))
-        return own, "llama", llama.shape_options(own)
+        backbone = llama.read_backbone(folder, options)
+        backbone = backbone if whole else llama.lower_part(backbone, lower_half(backbone.depth))
+        return backbone, "llama", llama.shape_options(backbone)
     from goldilocks.nets.backbones.hub_decoder import read_hub_causal
 
     return read_hub_causal(folder), "transformers", dict(config)

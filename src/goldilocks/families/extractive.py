@@ -237,8 +237,8 @@ class Nearest:
 
     def size_bytes(self) -> int:
         """Bytes of values, words and answers."""
-        own = 0 if self.values is None else self.values.data.nbytes + self.values.indices.nbytes
-        return 1 + own + self.idf.nbytes + sum(map(len, self.answers)) + sum(map(len, self.place))
+        model_bytes = 0 if self.values is None else self.values.data.nbytes + self.values.indices.nbytes
+        return 1 + model_bytes + self.idf.nbytes + sum(map(len, self.answers)) + sum(map(len, self.place))
 
     def save(self, folder: Path) -> None:
         """Write ``extractive.json`` (answers and words) and ``values.safetensors``."""

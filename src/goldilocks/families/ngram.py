@@ -211,14 +211,14 @@ class NgramModel:
     def log_likelihoods(self, items: Sequence[Text]) -> list[float]:
         """Natural log of the probability of each text and its end; of several texts, of the last after the others."""
         contexts = [self._before(item) for item in items]
-        own = [self.cut(item if isinstance(item, str) else item[-1]) for item in items]
+        answers = [self.cut(item if isinstance(item, str) else item[-1]) for item in items]
         logs = self.grams.log_probabilities(
-            [self.pieces.of(before + text) for before, text in zip(contexts, own, strict=True)]
+            [self.pieces.of(before + text) for before, text in zip(contexts, answers, strict=True)]
         )
         known = self.pieces.number
-        spelled = self._spelled([piece for text in own for piece in text if piece not in known])
+        spelled = self._spelled([piece for text in answers for piece in text if piece not in known])
         log_likelihoods = []
-        for before, text, log in zip(contexts, own, logs, strict=True):
+        for before, text, log in zip(contexts, answers, logs, strict=True):
             unknown = sum(spelled[piece] for piece in text if piece not in known)
             log_likelihoods.append(min(0.0, float(log[len(before) :].sum()) + unknown))
         return log_likelihoods

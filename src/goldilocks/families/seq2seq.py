@@ -201,10 +201,10 @@ def _search(folder: Path, hub: Mapping[str, Any]) -> Any:
     from goldilocks.nets.generation.beam_search import BeamSearch
 
     try:
-        own = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
+        generation_config = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        own = {}
-    merged = {**hub, **{name: value for name, value in own.items() if value is not None}}
+        generation_config = {}
+    merged = {**hub, **{name: value for name, value in generation_config.items() if value is not None}}
     end = merged.get("eos_token_id", 1)
     end = int(end[0] if isinstance(end, list) else end)
     start = merged.get("decoder_start_token_id")

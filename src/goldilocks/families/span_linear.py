@@ -189,8 +189,8 @@ class SpanRanker:
     def size_bytes(self) -> int:
         """Bytes of weights, hashes and counts."""
         counted = (self.generator.seen, self.generator.starts, self.generator.ends)
-        own = self.weights.sparse.nbytes + self.weights.dense.nbytes + self.known.nbytes
-        return own + sum(len(name) + 8 for table in counted for name in table)
+        model_bytes = self.weights.sparse.nbytes + self.weights.dense.nbytes + self.known.nbytes
+        return model_bytes + sum(len(name) + 8 for table in counted for name in table)
 
     def save(self, folder: Path) -> None:
         """Write ``span_linear.json`` (counts) and ``weights.safetensors``."""

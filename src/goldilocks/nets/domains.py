@@ -199,11 +199,13 @@ class DomainNetworks:
 
         self.base.save(folder / BASE)
         for number, domain in enumerate(self.domains[1:], start=1):
-            own = folder / str(number)
-            own.mkdir()
+            part_folder = folder / str(number)
+            part_folder.mkdir()
             part = own_part(self.base, domain.network)
-            save_file({name: weight.detach().cpu().contiguous() for name, weight in part.items()}, own / WEIGHTS)
-            domain.network.save_config(own)
+            save_file(
+                {name: weight.detach().cpu().contiguous() for name, weight in part.items()}, part_folder / WEIGHTS
+            )
+            domain.network.save_config(part_folder)
         references = {
             f"{number}.{name}": np.asarray(array, dtype=np.float32)
             for number, domain in enumerate(self.domains)
@@ -242,8 +244,8 @@ def restored(folder: Path, base: Network) -> DomainNetworks:
         for number, entry in enumerate(content["domains"]):
             network = base
             if number:
-                own = folder / str(number)
-                network = attached(base, read_config(own), read_weights(own / WEIGHTS))
+                part_folder = folder / str(number)
+                network = attached(base, read_config(part_folder), read_weights(part_folder / WEIGHTS))
             mean, covariance = arrays.get(f"{number}.mean"), arrays.get(f"{number}.covariance")
             reference = None if mean is None or covariance is None else Reference(mean, covariance)
             domains.append(Domain(str(entry["name"]), network, tuple(map(str, entry["fingerprints"])), reference))

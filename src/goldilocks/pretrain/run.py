@@ -281,16 +281,16 @@ def _train(learner: Learner, work: Path, every: float, before: float | None, pro
     def keep() -> None:
         write_checkpoint(work / "checkpoint", {"place": learner.place(), "before": before}, learner.state())
 
-    kept = started = time.monotonic()
+    last_checkpoint = started = time.monotonic()
     first = learner.step
     tokens = learner.settings.batch_rows * learner.objective.row_length(learner.settings.length)
     try:
         while not learner.done:
             loss = learner.advance()
             now = time.monotonic()
-            if now - kept >= every or learner.done:
+            if now - last_checkpoint >= every or learner.done:
                 keep()
-                kept = time.monotonic()
+                last_checkpoint = time.monotonic()
             rate = tokens * (learner.step - first) / max(now - started, 1e-9)
             progress(PretrainingStep(learner.step, learner.steps, loss, rate))
     except KeyboardInterrupt:

@@ -134,8 +134,8 @@ def with_combinations(
 
 def forget_combinations(workspace: Workspace, pool: Pool) -> None:
     """Take back what ``with_combinations`` wrote: the race knows only candidates of its own pool."""
-    own = {candidate.name for candidate in pool.candidates}
-    combined = {trial.candidate for trial in workspace.read_trials() if trial.why.startswith(_WHY)} - own
+    pool_names = {candidate.name for candidate in pool.candidates}
+    combined = {trial.candidate for trial in workspace.read_trials() if trial.why.startswith(_WHY)} - pool_names
     if combined:
         workspace.forget(combined)
         write_text(workspace.pool, to_json(pool))
@@ -276,9 +276,9 @@ def escalation(first: npt.NDArray[Any], second: npt.NDArray[Any], sure: npt.NDAr
     asked = np.zeros(len(saved), dtype=bool)
     folds = np.random.default_rng(0).permutation(len(saved)) % FOLDS
     for fold in range(FOLDS):
-        own = folds == fold
-        if own.any() and not own.all():
-            asked[own] = sure[own] < threshold(saved[~own], sure[~own], price)
+        in_fold = folds == fold
+        if in_fold.any() and not in_fold.all():
+            asked[in_fold] = sure[in_fold] < threshold(saved[~in_fold], sure[~in_fold], price)
     return Escalation(threshold(saved, sure, price), asked)
 
 

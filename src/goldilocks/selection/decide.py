@@ -411,10 +411,10 @@ def _loss_noise(eligible: _Eligible, best: BestSet, ranges: Sequence[AlphaRange]
     """Pairwise errors of the candidates that are best for some α, then of those with the lowest expected J."""
     position = {name: i for i, name in enumerate(eligible.names)}
     order = [position[interval.candidate] for interval in ranges] + np.argsort(expected, kind="stable").tolist()
-    kept = list(dict.fromkeys(order))[:_MAX_ON_PAGE]
-    errors = paired_errors(eligible.noise[:, kept])
+    shown = list(dict.fromkeys(order))[:_MAX_ON_PAGE]
+    errors = paired_errors(eligible.noise[:, shown])
     return LossNoise(
-        candidates=tuple(eligible.names[i] for i in kept),
+        candidates=tuple(eligible.names[i] for i in shown),
         standard_errors=tuple(tuple(round(float(error), 9) for error in row) for row in errors),
         critical=best.critical,
         step=eligible.step,

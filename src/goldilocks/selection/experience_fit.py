@@ -78,7 +78,7 @@ def fit_experience(
     factors = _factors(rest, table.counting)
     rest = rest - _explained(rest, factors)
     within = float(np.nanmean(rest**2)) * _degrees(table, factors) - table.counting
-    own = max(within, _MIN_SPREAD**2) ** 0.5
+    candidate_spread = max(within, _MIN_SPREAD**2) ** 0.5
     shared, rungs = _rungs(races, base, doubt)
     between = float(np.std(offsets, ddof=1)) * doubt
     known = {
@@ -103,7 +103,7 @@ def fit_experience(
         level={**base.level, **{kind: round(value, 4) for kind, value in kind_levels.items()}, "*": 0.0},
         base=round(centre, 4),
         between_data=round(max(between, 0.2), 4),
-        own=round(own * doubt, 4),
+        own=round(candidate_spread * doubt, 4),
         unseen=round(_unseen(table, effects, kind_levels), 4),
         rungs=_on_top(rungs, base.rungs) if keep_structure else rungs or base.rungs,
         shared={**base.shared, **shared} if rungs else base.shared,

@@ -37,9 +37,9 @@ class Forecasts:
 
 def forecasts_of(records: RunRecords, finished: Sequence[Finished]) -> Forecasts:
     """Forecasts from the posterior that the race goes by (``Standings.forecast``)."""
-    kept = set(records.screening.kept)
+    screened_in = set(records.screening.kept)
     dropped = records.workspace.read_dropped()
-    pool = [candidate for candidate in records.pool.candidates if candidate.name in kept]
+    pool = [candidate for candidate in records.pool.candidates if candidate.name in screened_in]
     done = {standing.candidate.name for standing in finished} | set(dropped)
     names = [candidate.name for candidate in pool if candidate.name not in done]
     standings = Standings(
@@ -52,7 +52,7 @@ def forecasts_of(records: RunRecords, finished: Sequence[Finished]) -> Forecasts
         n_labels=len(records.goal.labels),
         screening=records.screening,
         experience=records.workspace.read_experience(),
-        trials=[trial for trial in records.trials if trial.candidate in kept],
+        trials=[trial for trial in records.trials if trial.candidate in screened_in],
         seed=records.spec.seed,
         dropped=dropped,
     )

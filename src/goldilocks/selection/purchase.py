@@ -263,7 +263,7 @@ def carry_out_remotely(bench: RemoteBench, content: tuple[Order, Mapping[str, by
         folder = workspace.of_candidate(order.candidate.name)
         unpack(files, folder)
         store = replace(bench.store, workspace=workspace, _folders={}, _footprints={})
-        own = Workbench(
+        workbench = Workbench(
             store.dataset,
             bench.metric,
             bench.rule,
@@ -276,7 +276,7 @@ def carry_out_remotely(bench: RemoteBench, content: tuple[Order, Mapping[str, by
             silent,
         )
         try:
-            trial = carry_out(own, order)
+            trial = carry_out(workbench, order)
         except Exception as error:
             reason = own_fault(error)
             if reason is None:

@@ -317,9 +317,9 @@ class _Race:
 
 def _standings(setting: RaceContext) -> Standings:
     """The state of the race, with the trials of earlier sessions."""
-    kept = set(setting.screening.kept)
+    screened_in = set(setting.screening.kept)
     standings = Standings(
-        pool=[candidate for candidate in setting.pool.candidates if candidate.name in kept],
+        pool=[candidate for candidate in setting.pool.candidates if candidate.name in screened_in],
         forecasts=setting.pool.forecasts,
         short_schedules=setting.pool.short_schedules,
         spec=setting.spec,
@@ -328,7 +328,7 @@ def _standings(setting: RaceContext) -> Standings:
         n_labels=len(setting.dataset.labels),
         screening=setting.screening,
         experience=setting.workspace.read_experience(),
-        trials=_checked(setting, kept),
+        trials=_checked(setting, screened_in),
         restart_seconds=setting.restart_seconds,
         seed=setting.spec.seed,
         dropped=setting.workspace.read_dropped(),

@@ -60,14 +60,14 @@ class Reserve:
         At its own pace, else at the slowest of its model; a candidate of whose model nothing has answered yet is left
         out.
         """
-        own = {trial.candidate: self._testing(trial) for trial in trials if not trial.repeat}
+        testing_seconds = {trial.candidate: self._testing(trial) for trial in trials if not trial.repeat}
         of_model: dict[str, float] = {}
-        for name, seconds in own.items():
+        for name, seconds in testing_seconds.items():
             model = name.rpartition("/")[0]
             of_model[model] = max(seconds, of_model.get(model, 0.0))
         known = self.testing(trials)
         expected = {
-            candidate.name: own.get(candidate.name, of_model.get(candidate.name.rpartition("/")[0], 0.0))
+            candidate.name: testing_seconds.get(candidate.name, of_model.get(candidate.name.rpartition("/")[0], 0.0))
             for candidate in pool
         }
         return {name: seconds - known for name, seconds in expected.items() if seconds > known}

@@ -121,8 +121,8 @@ class RunStore:
         """Training rows with their copies."""
         if self.augmented is None or is_prompted(candidate):
             return train
-        kept = set(train.rows)  # a copy has the number of the row it was made from
-        return self.augmented.take([at for at, row in enumerate(self.augmented.rows) if row in kept])
+        original_rows = set(train.rows)  # a copy has the number of the row it was made from
+        return self.augmented.take([at for at, row in enumerate(self.augmented.rows) if row in original_rows])
 
     def _run(self, candidate: Candidate, seed: int, rows: Part | None = None) -> Run:
         from goldilocks.tuning.run import Run, RunSetup
@@ -207,14 +207,14 @@ class RunStore:
         own = "prompt" in facts.groups or _has_additions(self.model_folder(candidate.name))
         key = candidate.name if own else f"{facts.family}/{facts.name}"
         if key not in self._footprints:
-            kept = self.workspace.of_candidate(candidate.name) / "footprint.json"
-            if facts.remote and kept.exists():
-                self._footprints[key] = read_record(Footprint, kept)
+            footprint_file = self.workspace.of_candidate(candidate.name) / "footprint.json"
+            if facts.remote and footprint_file.exists():
+                self._footprints[key] = read_record(Footprint, footprint_file)
                 return self._footprints[key]
             log = self.workspace.spending_log(candidate.name)
             footprint = footprint_of(facts.family, self.model_folder(candidate.name), texts, log)
             if facts.remote:
-                write_text(kept, to_json(footprint))
+                write_text(footprint_file, to_json(footprint))
             self._footprints[key] = footprint
         return self._footprints[key]
 

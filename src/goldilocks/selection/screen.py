@@ -255,8 +255,8 @@ def _estimate(name: str, states: Floats, labels: Ints, seeds: Sequence[int]) -> 
         if name == "linear_probe":  # it holds rows out itself
             values.append(estimator.estimate(states, labels, seed=seed))
             continue
-        kept = linear_probe.stratified(labels, linear_probe.HELD_OUT, np.random.default_rng(seed))[1]
-        values.append(estimator.estimate(states[kept], labels[kept], seed=seed))
+        held_out = linear_probe.stratified(labels, linear_probe.HELD_OUT, np.random.default_rng(seed))[1]
+        values.append(estimator.estimate(states[held_out], labels[held_out], seed=seed))
     mean, low, high = corrected_interval(values, linear_probe.HELD_OUT)
     return Measured(mean, low, high, len(values), _UNITS.get(name, "share"))
 

@@ -131,15 +131,22 @@ class TuningSearch:
 
     def _own_values(self, config: TrainingConfig) -> dict[str, float]:
         """Values of the searched options in the candidate's own config."""
-        own = {"rate_factor": 1.0, "epoch_factor": 1.0, "weight_decay": config.weight_decay, "dropout": config.dropout}
+        defaults_of_ranges = {
+            "rate_factor": 1.0,
+            "epoch_factor": 1.0,
+            "weight_decay": config.weight_decay,
+            "dropout": config.dropout,
+        }
         options = asdict(options_of(self.candidate.method, self.plan.options or {}))
-        return own | {f"{self.candidate.method}.{name}": value for name, value in options.items()}
+        return defaults_of_ranges | {f"{self.candidate.method}.{name}": value for name, value in options.items()}
 
     def _plan_with(self, options: Mapping[str, float]) -> TuningPlan:
         """The plan with the values of the method's own options."""
         prefix = f"{self.candidate.method}."
-        own = {name.removeprefix(prefix): value for name, value in options.items() if name.startswith(prefix)}
-        chosen = dict(self.plan.options or {}) | {self.candidate.method: {**self._given_options(), **own}}
+        method_options = {
+            name.removeprefix(prefix): value for name, value in options.items() if name.startswith(prefix)
+        }
+        chosen = dict(self.plan.options or {}) | {self.candidate.method: {**self._given_options(), **method_options}}
         return replace(self.plan, options=chosen)
 
     def _own_config(self) -> TrainingConfig:

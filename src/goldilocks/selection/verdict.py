@@ -72,13 +72,13 @@ def verdict_on(choice: Choice, finished: Sequence[Finished], context: VerdictCon
     members = [answers[name] for name in choice.names]
     losses, baselines = _on_one_table(choice, members, context)
     winner = choice.names.index(choice.winner.candidate)
-    own = _own_loss(choice, losses, winner, context)
+    winner_loss = _own_loss(choice, losses, winner, context)
     comparisons = tuple(
         Comparison(
             baseline.name,
             baseline.answers,
             baseline.loss,
-            own,
+            winner_loss,
             selected_p(baseline.losses[:, None] - losses, winner, seed=context.seed),
         )
         for baseline in baselines
@@ -86,7 +86,7 @@ def verdict_on(choice: Choice, finished: Sequence[Finished], context: VerdictCon
     floor = _below_floor(choice, context)
     if floor:
         return Verdict(
-            False, FLOOR, floor, (*context.needs, *_labels_needed(None, len(context.gold), own)), comparisons
+            False, FLOOR, floor, (*context.needs, *_labels_needed(None, len(context.gold), winner_loss)), comparisons
         )
     if not comparisons:
         return Verdict(True, "", "the task has no baselines to compare it with")
@@ -98,7 +98,7 @@ def verdict_on(choice: Choice, finished: Sequence[Finished], context: VerdictCon
     gains = next(baseline.losses for baseline in baselines if baseline.name == worst.baseline) - losses[:, winner]
     chance = f", which chance explains (p = {worst.p_value:.2g})" if worst.winner_loss < worst.loss else ""
     reason = f"{_compared(worst, context)}{chance}"
-    needs = (*context.needs, *_labels_needed(gains, len(context.gold), own))
+    needs = (*context.needs, *_labels_needed(gains, len(context.gold), winner_loss))
     return Verdict(False, worst.baseline, reason, needs, comparisons)
 
 
@@ -119,12 +119,15 @@ def _on_one_table(
     if not names:
         return choice.item_losses, []
     metric = rule.metric
-    own = [given.answers[name] for name in names]
-    losses, table = choice.item_losses, loss_of(metric, pseudo_values(metric, gold, own, seed=context.seed))
+    baseline_answers = [given.answers[name] for name in names]
+    losses, table = (
+        choice.item_losses,
+        loss_of(metric, pseudo_values(metric, gold, baseline_answers, seed=context.seed)),
+    )
     if len(table) != len(losses):  # one of the two was too wide a table: groups of items for both
-        both = loss_of(metric, pseudo_values(metric, gold, [*members, *own], seed=context.seed))
+        both = loss_of(metric, pseudo_values(metric, gold, [*members, *baseline_answers], seed=context.seed))
         losses, table = both[:, : len(members)], both[:, len(members) :]
-    total_losses = [float(loss_of(metric, score(metric, gold, answers))) for answers in own]
+    total_losses = [float(loss_of(metric, score(metric, gold, answers))) for answers in baseline_answers]
     table = np.where(np.isfinite(table), table, total_losses)
     return losses, [
         Baseline(name, given.notes.get(name, name), table[:, column], total_losses[column])

@@ -287,17 +287,17 @@ class Workspace:
         ]
         if lost:
             self.decision.unlink(missing_ok=True)
-            kept = [trial for trial in trials if trial not in lost]
-            write_text(self.trials, "".join(to_json(trial, indent=None) + "\n" for trial in kept))
+            remaining = [trial for trial in trials if trial not in lost]
+            write_text(self.trials, "".join(to_json(trial, indent=None) + "\n" for trial in remaining))
         return tuple(trial.candidate for trial in lost)
 
     def forget(self, candidates: Container[str]) -> None:
         """Take back all purchases of some candidates, and a decision that was made from them."""
         trials = self.read_trials()
-        kept = [trial for trial in trials if trial.candidate not in candidates]
-        if len(kept) < len(trials):
+        remaining = [trial for trial in trials if trial.candidate not in candidates]
+        if len(remaining) < len(trials):
             self.decision.unlink(missing_ok=True)
-            write_text(self.trials, "".join(to_json(trial, indent=None) + "\n" for trial in kept))
+            write_text(self.trials, "".join(to_json(trial, indent=None) + "\n" for trial in remaining))
 
     def _has_files(self, trial: Trial) -> bool:
         model = self.of_candidate(trial.candidate) / "model"

@@ -258,16 +258,16 @@ class Learner:
 
     def _passes(self, rows: list[int]) -> Iterator[Callable[[], Tensor]]:
         """The loss of a batch as a sum over passes, so that gradients add up to those of the whole batch."""
-        own = rows if self._group is None else self._group.part(rows)
-        size = max(1, -(-len(own) // self.config.accumulation))
-        if size >= len(rows) and own:
+        shard = rows if self._group is None else self._group.part(rows)
+        size = max(1, -(-len(shard) // self.config.accumulation))
+        if size >= len(rows) and shard:
             yield lambda: self._loss(rows)
             return
         total = max(1, self._terms(rows))
-        if self._shards is not None and not own:  # the others need this process's weights
+        if self._shards is not None and not shard:  # the others need this process's weights
             yield partial(self._share_of_loss, rows[:1], 0.0)
-        for start in range(0, len(own), size):
-            part = own[start : start + size]
+        for start in range(0, len(shard), size):
+            part = shard[start : start + size]
             yield partial(self._share_of_loss, part, self._terms(part) / total)
 
     def _share_of_loss(self, rows: list[int], share: float) -> Tensor:
@@ -441,8 +441,10 @@ class Learner:
         """
         self.epoch, self.batch, self.steps, self._batches = place["epoch"], place["batch"], place["steps"], []
         if isinstance(self._objective, AdjustsSteps):
-            own = {name.removeprefix(_OBJECTIVE): value for name, value in state.items() if name.startswith(_OBJECTIVE)}
-            self._objective.load_state(own)
+            objective_state = {
+                name.removeprefix(_OBJECTIVE): value for name, value in state.items() if name.startswith(_OBJECTIVE)
+            }
+            self._objective.load_state(objective_state)
         with torch.no_grad():
             for slot in self._optimizer.slots:
                 weight = state.get(f"weight/{slot.name}")

@@ -107,12 +107,12 @@ class Run:
         self._model_folder = setup.model_folder
         self._family = plugins.load("families", candidate.model.family)
         self._method = plugins.load("methods", candidate.method)
-        own = self._family.training_config(candidate.model, setup.work)
-        if own is None and setup.config is not None:
+        family_config = self._family.training_config(candidate.model, setup.work)
+        if family_config is None and setup.config is not None:
             raise InputError(
                 f"{candidate.name} is not trained by gradient descent: it takes no training config (epochs, rates)."
             )
-        config = setup.config or (None if own is None else self._method.training_config(own))
+        config = setup.config or (None if family_config is None else self._method.training_config(family_config))
         self._continuation = setup.continuation
         if config is not None and self._continuation is not None:
             config = self._continuation.training_config(config)
@@ -260,9 +260,9 @@ class Run:
         """What method and strategy minimise; ``None``: the loss of the network's head."""
         texts, gold = self.train.texts, self.train.gold
         if self._continuation is not None:
-            own = self._continuation.objective(network, self.candidate.model.family, texts, gold)
-            if own is not None:
-                return own
+            objective = self._continuation.objective(network, self.candidate.model.family, texts, gold)
+            if objective is not None:
+                return objective
         if self._variants and isinstance(self._method, LearnsFromVariants):
             if self._taught is None:
                 scored = (texts, gold) if self._method.weighs_variants(self._options) else None

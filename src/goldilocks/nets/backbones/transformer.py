@@ -119,15 +119,15 @@ class _DecoderBlock(nn.Module):
             source: Keys and values for cross-attention.
         """
         normed = self.own_norm(hidden)
-        own = self.own.keys_values(normed)
+        current = self.own.keys_values(normed)
         if past is not None:
-            own = torch.cat([past[0], own[0]], dim=2), torch.cat([past[1], own[1]], dim=2)
-        hidden = hidden + self.dropout(self.own(normed, *own, later))
+            current = torch.cat([past[0], current[0]], dim=2), torch.cat([past[1], current[1]], dim=2)
+        hidden = hidden + self.dropout(self.own(normed, *current, later))
         # All beams of a source share its keys, as if they were tokens of one text: nothing is copied for them.
         queries = self.source_norm(hidden).view(len(source.key), -1, hidden.shape[-1])
         crossed = self.source(queries, source.key, source.value, source.masked).view(hidden.shape)
         hidden = hidden + self.dropout(crossed)
-        return hidden + self.dropout(self.perceptron(self.norm(hidden))), own
+        return hidden + self.dropout(self.perceptron(self.norm(hidden))), current
 
 
 @dataclass(slots=True)

@@ -211,11 +211,11 @@ def rebuilt(network: Network, options: BertOptions, weights: Mapping[str, Tensor
     return pruned
 
 
-def with_blocks(network: Network, kept: Sequence[int]) -> Network:
+def with_blocks(network: Network, blocks: Sequence[int]) -> Network:
     """The network with only these blocks, in their order."""
     backbone = network.backbone
     assert isinstance(backbone, BertBackbone)
-    place = {f"{block}": number for number, block in enumerate(kept)}
+    place = {f"{block}": number for number, block in enumerate(blocks)}
     weights = {}
     for name, weight in network.module.state_dict().items():
         head, dot, rest = name.partition("backbone.blocks.")
@@ -226,11 +226,11 @@ def with_blocks(network: Network, kept: Sequence[int]) -> Network:
             weights[f"{head}{dot}{place[number]}.{inside}"] = weight
     options = backbone.options
     several: dict[str, Any] = {
-        name: tuple(getattr(options, name)[block] for block in kept)
+        name: tuple(getattr(options, name)[block] for block in blocks)
         for name in ("block_heads", "block_inner", "block_ranks")
         if getattr(options, name)
     }
-    return rebuilt(network, replace(options, depth=len(kept), **several), weights)
+    return rebuilt(network, replace(options, depth=len(blocks), **several), weights)
 
 
 def narrowed(network: Network, heads: Sequence[Sequence[int]], inner: Sequence[Sequence[int]]) -> Network:

@@ -108,10 +108,10 @@ def save_gguf(model: DecoderGenerator, path: Path, settings: ExportSettings) -> 
         elif weight.shape[1] % _BLOCK:
             writer.add_tensor(name, weight.astype(np.float16))
         else:
-            own = quantised
+            tensor_type = quantised
             if settings.precision == "q4_0" and name in ("token_embd.weight", "output.weight"):
-                own = gguf.GGMLQuantizationType.Q8_0  # errors in tables meet every token
-            writer.add_tensor(name, gguf.quants.quantize(weight, own), raw_dtype=own)
+                tensor_type = gguf.GGMLQuantizationType.Q8_0  # errors in tables meet every token
+            writer.add_tensor(name, gguf.quants.quantize(weight, tensor_type), raw_dtype=tensor_type)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -155,23 +155,23 @@ def _several_types(backbone: BertBackbone) -> bool:
 
 def _backbone_weights(backbone: BertBackbone) -> dict[str, Tensor]:
     """Weights by their name in transformers' ``BertModel`` (``ElectraModel``)."""
-    own = {name: weight.detach().float() for name, weight in backbone.state_dict().items()}
+    state = {name: weight.detach().float() for name, weight in backbone.state_dict().items()}
     width = backbone.options.embedding_width
     weights = {
-        "embeddings.word_embeddings.weight": own["words.weight"],
-        "embeddings.position_embeddings.weight": own["positions.weight"][backbone.options.first_position :],
-        "embeddings.token_type_embeddings.weight": own.get("types.weight", torch.zeros(1, width)),
-        "embeddings.LayerNorm.weight": own["embedding_norm.weight"],
-        "embeddings.LayerNorm.bias": own["embedding_norm.bias"],
+        "embeddings.word_embeddings.weight": state["words.weight"],
+        "embeddings.position_embeddings.weight": state["positions.weight"][backbone.options.first_position :],
+        "embeddings.token_type_embeddings.weight": state.get("types.weight", torch.zeros(1, width)),
+        "embeddings.LayerNorm.weight": state["embedding_norm.weight"],
+        "embeddings.LayerNorm.bias": state["embedding_norm.bias"],
     }
     if backbone.widen is not None:
-        weights |= {f"embeddings_project.{part}": own[f"widen.{part}"] for part in ("weight", "bias")}
+        weights |= {f"embeddings_project.{part}": state[f"widen.{part}"] for part in ("weight", "bias")}
     for number in range(backbone.depth):
         stem, layer = f"blocks.{number}", f"encoder.layer.{number}"
         for kind in ("weight", "bias"):
-            for part, rows in zip(("query", "key", "value"), own[f"{stem}.qkv.{kind}"].chunk(3), strict=True):
+            for part, rows in zip(("query", "key", "value"), state[f"{stem}.qkv.{kind}"].chunk(3), strict=True):
                 weights[f"{layer}.attention.self.{part}.{kind}"] = rows
-            weights |= {f"{layer}.{theirs}.{kind}": own[f"{stem}.{ours}.{kind}"] for ours, theirs in _PARTS.items()}
+            weights |= {f"{layer}.{theirs}.{kind}": state[f"{stem}.{ours}.{kind}"] for ours, theirs in _PARTS.items()}
     return weights
 
 

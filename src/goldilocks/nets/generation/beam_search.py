@@ -82,9 +82,9 @@ def beam_search(
         done = at_limit | behind & (n_finished[active] >= beams)
         decoder.reorder(state, (rows * beams + beam).flatten())
         if bool(done.any()):
-            kept = (~done).nonzero().flatten()
-            decoder.select(state, kept)
-            active, sums, latest, tokens = active[kept], sums[kept], latest[kept], tokens[kept]
+            unfinished = (~done).nonzero().flatten()
+            decoder.select(state, unfinished)
+            active, sums, latest, tokens = active[unfinished], sums[unfinished], latest[unfinished], tokens[unfinished]
     return best
 
 

@@ -192,15 +192,15 @@ class ExampleSelector:
         similar = self._shingles.similarity(item)
         if shown is not None:
             similar = np.maximum(similar, self._shingles.similarity(shown))
-        kept = np.flatnonzero(similar < SAME)
-        everything = len(kept) == len(self.texts)
-        rows: list[int] = kept.tolist()
+        distinct = np.flatnonzero(similar < SAME)
+        everything = len(distinct) == len(self.texts)
+        rows: list[int] = distinct.tolist()
         places = self._plugin.select(
             self.texts if everything else tuple(self.texts[row] for row in rows),
             self.gold if everything else tuple(self.gold[row] for row in rows),
             item,
             self.shots,
-            vectors=self._vectors if everything else self._vectors[kept],
+            vectors=self._vectors if everything else self._vectors[distinct],
             query_vector=self._tf_idf.vectors([item])[0],
             seed=self.seed,
         )

@@ -289,10 +289,10 @@ class DecoderClassifier(Network):
         room = min(ITEM_TOKENS, max(8, room))
         prompt = self._prompt_state().prompt
         if prompt.completes_code:  # the answer continues its end
-            own = [ids[-room:] for ids in self._tokens.encoded([prompt.ask(text) for text in texts])]
+            encoded = [ids[-room:] for ids in self._tokens.encoded([prompt.ask(text) for text in texts])]
         else:
-            own = self._tokens.encoded([prompt.ask(self._tokens.truncated(text, room)) for text in texts])
-        pairs = zip(examples_of or texts, own, strict=True)
+            encoded = self._tokens.encoded([prompt.ask(self._tokens.truncated(text, room)) for text in texts])
+        pairs = zip(examples_of or texts, encoded, strict=True)
         return [[*self._own_examples(item, len(ids) + max_tokens), *ids] for item, ids in pairs]
 
     def _own_examples(self, item: Text, beside: int) -> list[int]:

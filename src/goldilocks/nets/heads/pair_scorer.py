@@ -230,11 +230,13 @@ class PairScorer(Network):
         values: list[Answer] = []
         start = 0
         for item in texts:
-            own = scores[start : start + len(item) - 1]
+            item_scores = scores[start : start + len(item) - 1]
             start += len(item) - 1
             # Scores of pairs stay in the range of the training rows; of candidates only the order counts.
             pair = len(item) == 2
-            values.append(float(np.clip(low + (high - low) * own[0], low, high)) if pair else tuple(own.tolist()))
+            values.append(
+                float(np.clip(low + (high - low) * item_scores[0], low, high)) if pair else tuple(item_scores.tolist())
+            )
         return of_values(values)
 
     def _sigmoids(self, pooled: Tensor) -> npt.NDArray[np.float64]:

@@ -115,8 +115,8 @@ class RelationClassifier(Network):
         marks = np.repeat(np.asarray(numbers, dtype=np.int32), [len(tokens[piece]) for piece in pieces])
         room = max(len(_OPENING), self.config.max_tokens - len(self._before) - len(self._after))
         if len(ids) > room:
-            kept = window(marks, room)
-            ids, marks = ids[kept], marks[kept]
+            windowed = window(marks, room)
+            ids, marks = ids[windowed], marks[windowed]
         ids = np.concatenate([self._before, ids, self._after])
         marks = np.concatenate([0 * self._before, marks, 0 * self._after])
         if not len(ids):

@@ -34,26 +34,26 @@ def parts_in(folder: Path, requirements: Sequence[Path] = ()) -> list[Path]:
     return sorted(parts, key=lambda part: part.name)
 
 
-def hub_folder(parts: Sequence[Path], wanted: str | None = None) -> Path:
+def hub_folder(parts: Sequence[Path], sha256: str | None = None) -> Path:
     """The folder in the Hub's format converted from a GGUF file; converted now if it is not cached (minutes, once).
 
     Args:
         parts: The file, or its parts in order.
-        wanted: SHA-256 the whole file must have; ``None``: any.
+        sha256: SHA-256 the whole file must have; ``None``: any.
 
     Raises:
         IntegrityError: the file is another one, or cut short.
         MissingError: the package ``gguf`` is not installed.
         InputError: transformers cannot read this kind of model, or the cache cannot be written to.
     """
-    there = cached(wanted) if wanted else None
+    there = cached(sha256) if sha256 else None
     if there:
         return there
     digest = _digest(parts)
     name = _PART.fullmatch(parts[0].name)[1]  # type: ignore[index]
-    if wanted and digest != wanted:
+    if sha256 and digest != sha256:
         raise IntegrityError(
-            f"{name}: has sha256 {digest[:12]}…, the catalogue knows {wanted[:12]}…; it was changed, a part is missing "
+            f"{name}: has sha256 {digest[:12]}…, the catalogue knows {sha256[:12]}…; it was changed, a part is missing "
             "or it is another version: install it again."
         )
     return cached(digest) or _make(parts, name, digest)

@@ -123,24 +123,24 @@ def _is_packed(path: Path) -> bool:
         return False
 
 
-def hub_folder(file: Path, wanted: str | None = None) -> Path:
+def hub_folder(file: Path, sha256: str | None = None) -> Path:
     """The folder in the Hub's format converted from a packed model; converted now if it is not cached (seconds, once).
 
     Args:
         file: The packed model.
-        wanted: SHA-256 it must have; ``None``: any.
+        sha256: SHA-256 it must have; ``None``: any.
 
     Raises:
         IntegrityError: the file is another one, damaged or cut short.
         InputError: the cache cannot be written to.
     """
-    there = cached(wanted) if wanted else None
+    there = cached(sha256) if sha256 else None
     if there:
         return there
     digest = sha256_of(file)
-    if wanted and digest != wanted:
+    if sha256 and digest != sha256:
         raise IntegrityError(
-            f"{file.name}: has sha256 {digest[:12]}…, the catalogue knows {wanted[:12]}…; it was changed or is another "
+            f"{file.name}: has sha256 {digest[:12]}…, the catalogue knows {sha256[:12]}…; it was changed or is another "
             "version: install it again."
         )
     return cached(digest) or convert(file.name, digest, lambda into: _write(file, into))

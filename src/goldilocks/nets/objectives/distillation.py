@@ -66,12 +66,14 @@ class Distillation:
         return loss + _HIDDEN * ((vectors - theirs).square().mean(-1) / spread).mean()
 
 
-def _distance(scores: Tensor, wanted: Tensor, *, several: bool) -> Tensor:
+def _distance(scores: Tensor, teacher_logits: Tensor, *, several: bool) -> Tensor:
     """Divergence of the student's softened probabilities from the teacher's, times the squared temperature."""
-    scores, wanted = scores / TEMPERATURE, wanted / TEMPERATURE
+    scores, teacher_logits = scores / TEMPERATURE, teacher_logits / TEMPERATURE
     if several:
-        return TEMPERATURE**2 * F.binary_cross_entropy_with_logits(scores, wanted.sigmoid())
-    divergence = F.kl_div(scores.log_softmax(-1), wanted.log_softmax(-1), reduction="batchmean", log_target=True)
+        return TEMPERATURE**2 * F.binary_cross_entropy_with_logits(scores, teacher_logits.sigmoid())
+    divergence = F.kl_div(
+        scores.log_softmax(-1), teacher_logits.log_softmax(-1), reduction="batchmean", log_target=True
+    )
     return TEMPERATURE**2 * divergence
 
 
@@ -101,9 +103,9 @@ def layer_vectors(network: Network, texts: Sequence[Text], layers: Sequence[int]
     rows = network.rows(texts)
     with torch.no_grad():
         for chosen, batch in network.batches(rows):
-            own = _outputs(network, batch, layers)[1]
-            assert own is not None
-            vectors[[rows[position].item for position in chosen]] = own.cpu()
+            student_states = _outputs(network, batch, layers)[1]
+            assert student_states is not None
+            vectors[[rows[position].item for position in chosen]] = student_states.cpu()
     return vectors
 
 

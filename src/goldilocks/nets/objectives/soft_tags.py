@@ -61,20 +61,20 @@ class SoftTags:
 
     def targets(self, rows: Sequence[Row]) -> list[Any]:
         """The right tags of each row's words, and the earlier tagger's scores of them."""
-        own = self._network.targets(rows, self._gold)
-        return [(tags, self._scores[row.item, row.first]) for tags, row in zip(own, rows, strict=True)]
+        gold_targets = self._network.targets(rows, self._gold)
+        return [(tags, self._scores[row.item, row.first]) for tags, row in zip(gold_targets, rows, strict=True)]
 
     def loss(self, network: Network, batch: Batch, targets: Sequence[Any]) -> Tensor:
         """See ``tuning.objective.Objective``."""
         states = network.backbone(batch)
-        own = network.loss(states, batch, [tags for tags, _ in targets])
-        teacher_logits = torch.cat([scores for _, scores in targets]).to(own.device) / self._temperature
+        gold_loss = network.loss(states, batch, [tags for tags, _ in targets])
+        teacher_logits = torch.cat([scores for _, scores in targets]).to(gold_loss.device) / self._temperature
         scores = (
             cast(TokenClassifier, network).word_scores(states, batch)[:, : teacher_logits.shape[1]] / self._temperature
         )
         if not len(teacher_logits):
-            return own
+            return gold_loss
         distance = F.kl_div(
             scores.log_softmax(-1), teacher_logits.log_softmax(-1), reduction="batchmean", log_target=True
         )
-        return (1 - self._weight) * own + self._weight * self._temperature**2 * distance
+        return (1 - self._weight) * gold_loss + self._weight * self._temperature**2 * distance

@@ -59,8 +59,8 @@ class SoftTargets:
 
     def targets(self, rows: Sequence[Row]) -> list[Any]:
         """The own target of each row, and the number of its item."""
-        own = [None] * len(rows) if self._alone else self._network.targets(rows, self._gold)
-        return [(target, row.item) for target, row in zip(own, rows, strict=True)]
+        gold_targets = [None] * len(rows) if self._alone else self._network.targets(rows, self._gold)
+        return [(target, row.item) for target, row in zip(gold_targets, rows, strict=True)]
 
     def loss(self, network: Network, batch: Batch, targets: Sequence[Any]) -> Tensor:
         """See ``tuning.objective.Objective``."""
@@ -69,13 +69,13 @@ class SoftTargets:
         scores = network.score_pooled(pooled)[:, : teacher_logits.shape[1]]
         if self._alone:
             return self._distance(scores, teacher_logits)
-        own = network.loss_pooled(pooled, [target for target, _ in targets])
-        return (1 - self._weight) * own + self._weight * self._distance(scores, teacher_logits)
+        gold_loss = network.loss_pooled(pooled, [target for target, _ in targets])
+        return (1 - self._weight) * gold_loss + self._weight * self._distance(scores, teacher_logits)
 
-    def _distance(self, scores: Tensor, wanted: Tensor) -> Tensor:
+    def _distance(self, scores: Tensor, teacher_logits: Tensor) -> Tensor:
         """Divergence from the teacher, times the squared temperature, so that gradients keep their size."""
-        scores, wanted = scores / self._temperature, wanted / self._temperature
+        scores, teacher_logits = scores / self._temperature, teacher_logits / self._temperature
         if self._several:
-            return self._temperature**2 * F.binary_cross_entropy_with_logits(scores, wanted.sigmoid())
-        theirs = wanted.log_softmax(-1)
+            return self._temperature**2 * F.binary_cross_entropy_with_logits(scores, teacher_logits.sigmoid())
+        theirs = teacher_logits.log_softmax(-1)
         return self._temperature**2 * F.kl_div(scores.log_softmax(-1), theirs, reduction="batchmean", log_target=True)

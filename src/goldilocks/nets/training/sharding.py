@@ -87,8 +87,8 @@ class ShardedWeights:
 
     def gradient_norm(self, slots: Sequence[Slot]) -> float:  # noqa: ARG002
         """Global norm of all gradients, the same in every process; see ``slots.gradient_norm``."""
-        own = torch.tensor(gradient_norm(self._sharded), device=self._device) ** 2
-        return float((self.group.sum_of(own) + gradient_norm(self._whole) ** 2).sqrt())
+        squared_norm = torch.tensor(gradient_norm(self._sharded), device=self._device) ** 2
+        return float((self.group.sum_of(squared_norm) + gradient_norm(self._whole) ** 2).sqrt())
 
     @property
     def _device(self) -> torch.device:
@@ -102,10 +102,10 @@ class ShardedWeights:
         if slot.name not in self._weights:
             return slot.master.detach()
         rows = -(-shape[0] // self.group.size)
-        own = slot.master.new_zeros((rows, *shape[1:]))
-        own[: len(slot.master)] = slot.master.detach()
-        parts = [torch.empty_like(own) for _ in range(self.group.size)]
-        self.group.connected(lambda: dist.all_gather(parts, own))
+        shard = slot.master.new_zeros((rows, *shape[1:]))
+        shard[: len(slot.master)] = slot.master.detach()
+        parts = [torch.empty_like(shard) for _ in range(self.group.size)]
+        self.group.connected(lambda: dist.all_gather(parts, shard))
         return torch.cat(parts)[: shape[0]]
 
 

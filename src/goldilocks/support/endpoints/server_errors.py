@@ -185,9 +185,9 @@ def cleaned(text: str, key: str, limit: int = MAX_CHARACTERS) -> str:
     """
     text = _UNICODE_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text[:20_000])
     text = _ESCAPES.sub("", whole(text))
-    kept = "".join(sign for sign in text if sign.isprintable() or sign.isspace())
-    kept = _without_parts(without_key(_CREDENTIALS.sub(REMOVED, without_key(kept, key)), key), key)
-    line = " ".join(kept.split())
+    printable = "".join(sign for sign in text if sign.isprintable() or sign.isspace())
+    printable = _without_parts(without_key(_CREDENTIALS.sub(REMOVED, without_key(printable, key)), key), key)
+    line = " ".join(printable.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

@@ -41,8 +41,8 @@ def held_out(features: Floats, labels: Ints, seed: int) -> tuple[float, float]:
     Returns:
         ``(log_loss, error_rate)`` on the quarter: mean nats per text, share of wrong answers.
     """
-    kept = stratified(labels, min(1.0, ROWS / len(labels)), np.random.default_rng(seed))[0]
-    features, labels = features[kept], labels[kept]
+    sampled = stratified(labels, min(1.0, ROWS / len(labels)), np.random.default_rng(seed))[0]
+    features, labels = features[sampled], labels[sampled]
     tried, learnt = stratified(labels, HELD_OUT, np.random.default_rng(seed))
     chances = fit_predict(features[learnt], labels[learnt], features[tried], int(labels.max()) + 1)
     right = chances[np.arange(len(tried)), labels[tried]]
