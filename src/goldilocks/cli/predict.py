@@ -109,8 +109,8 @@ def predict(
     rows = bad = 0
     first = ""
     with writing(out, form) as (write, flush):
-        told = partial(say, error=True)
-        for batch in arriving(source, task, columns, jsonl=jsonl, kept=kept, announce=told):
+        warn = partial(say, error=True)
+        for batch in arriving(source, task, columns, jsonl=jsonl, kept=kept, announce=warn):
             for chunk, predictions in _predictions(model, batch, generation, domains, kept):
                 rows += len(chunk)
                 for number, item in chunk:
