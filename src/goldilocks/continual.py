@@ -7,8 +7,7 @@ before and after, on the same rows, of the new data and of the old.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,6 @@ from goldilocks.bundle.read import Bundle, load
 from goldilocks.bundle.write import Tuned, write_tuned
 from goldilocks.data import load as data
 from goldilocks.data.alike import label_key
-from goldilocks.data.checks.unknown import refuse_unknown
 from goldilocks.data.mask import mask
 from goldilocks.data.read import read
 from goldilocks.errors import InputError
@@ -28,7 +26,7 @@ from goldilocks.evaluation.error_cost import loss_rule
 from goldilocks.evaluation.forgetting import DomainAnswers, forgetting_of
 from goldilocks.events import Progress, StageStarted, silent
 from goldilocks.fine_tune import refuse_used
-from goldilocks.protocols import AddsDomain, Metric, Model, ReplaysRows, Strategy
+from goldilocks.protocols import AddsDomain, Metric, Model, Strategy
 from goldilocks.records import (
     Answer,
     AnswerRule,
@@ -42,14 +40,21 @@ from goldilocks.records import (
     TrainingConfig,
 )
 from goldilocks.selection.augmentation import check_augmentation, with_copies
+from goldilocks.selection.continual_data import (
+    ContinualDomain,
+    known_data,
+    old_domain,
+    old_rows,
+    training_data,
+    with_short_names,
+)
 from goldilocks.selection.deciding_metric import deciding_metric
 from goldilocks.selection.domain_parts import DOMAINS, DomainParts, frozen_folder, frozen_network, with_new_part
 from goldilocks.selection.tracking import Tracking
 from goldilocks.selection.tune_single import TuningPlan, tune_candidate
 from goldilocks.selection.unlabelled_rows import unlabelled_pairs
-from goldilocks.selection.workspace import Workspace
-from goldilocks.settings import RunSettings, read_task
-from goldilocks.support.files import read_record, to_json
+from goldilocks.settings import RunSettings
+from goldilocks.support.files import to_json
 from goldilocks.support.machine.hardware import set_threads
 from goldilocks.support.options import options_from
 from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
@@ -89,17 +94,6 @@ class _Chosen:
     name: str = ""
     plugin: Strategy | None = None
     options: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Domain:
-    """One data set."""
-
-    name: str
-    dataset: Dataset
-    old: bool
-    unseen: bool
-    """See ``records.DomainScore``."""
 
 
 def continue_tuning(
@@ -142,14 +136,16 @@ def continue_tuning(
     spec = _read_like(spec, bundle.info)
     new = data.load(spec, task, progress=progress)
     new_labels = _new_labels(new, bundle)
-    known = _known_data(bundle)
+    known = known_data(bundle)
     domains = [
-        _old_domain((source, start.names.get(source)), spec, bundle, known, progress) for source in start.old_data
+        old_domain((source, start.names.get(source)), spec, bundle, known, progress) for source in start.old_data
     ]
     new_name = start.names.get(spec.data.train, spec.data.train)
-    domains = _named_apart([*domains, _Domain(new_name, new, old=False, unseen=True)], start.names.values())
-    old = _old_rows(domains, spec.seed)
-    dataset, replayed = _training_data(domains, old, (*bundle.info.labels, *new_labels), strategy)
+    domains = with_short_names([*domains, ContinualDomain(new_name, new, old=False, unseen=True)], start.names.values())
+    old = old_rows(domains, spec.seed)
+    dataset, replayed = training_data(
+        domains, old, (*bundle.info.labels, *new_labels), strategy.plugin, strategy.options
+    )
 
     progress(StageStarted("tuning"))
     rule = loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule
@@ -334,114 +330,13 @@ def _new_labels(new: Dataset, bundle: Bundle) -> tuple[str, ...]:
     return unknown
 
 
-def _old_domain(
-    named: tuple[str, str | None], spec: TaskSpec, bundle: Bundle, known: Sequence[str], progress: Progress
-) -> _Domain:
-    """A data set that the bundle was tuned on before; its split is the one of then if the rows and the seed are.
-
-    Args:
-        named: The source, and what it is called if not by its own name.
-        spec: The task, with the new data.
-        bundle: What is trained further.
-        known: Fingerprints of what it was tuned on.
-        progress: Called as work goes on.
-
-    Raises:
-        MissingError: it is not there.
-        InputError: it is of another task, or has labels that the bundle does not know.
-    """
-    source, name = named
-    shown = name or f"--old-data {source}"
-    path = Path(source)
-    if (path / "task.yaml").is_file():
-        own = Workspace(path).read_task()
-    elif path.suffix.lower() in _YAML:
-        own = read_task(path)
-    else:
-        rows = replace(spec.data, train=source, validation=None, test=None, unlabelled=None)
-        own = replace(spec, data=rows, folder=Path.cwd())
-    if own.task != spec.task:
-        raise InputError(f"{shown}: is for {own.task}, the new data are for {spec.task}.")
-    dataset = data.load(own, plugins.load("tasks", own.task), progress=progress)
-    for part in (dataset.train, dataset.validation, dataset.test):
-        refuse_unknown(part, bundle.info.labels, bundle.info.output, shown)
-    return _Domain(name or source, dataset, old=True, unseen=dataset.fingerprint in known)
-
-
-def _known_data(bundle: Bundle) -> tuple[str, ...]:
-    """Fingerprints of the data sets that the bundle was tuned on, one after the other."""
-    if CONTINUAL in bundle.info.files:
-        return read_record(ContinualReport, bundle.folder / CONTINUAL).data_fingerprints
-    return (bundle.info.data_fingerprint,)
-
-
-def _named_apart(domains: Sequence[_Domain], names: Collection[str]) -> list[_Domain]:
-    """File names in place of paths, where they distinguish the data sets; ``names`` that were given stay."""
-    short = Counter(Path(domain.name).name for domain in domains)
-    return [
-        replace(domain, name=Path(domain.name).name)
-        if domain.name not in names and short[Path(domain.name).name] == 1
-        else domain
-        for domain in domains
-    ]
-
-
-def _old_rows(domains: Sequence[_Domain], seed: int) -> Part:
-    """Old training rows, in an order whose every beginning has the labels in about their shares.
-
-    Rows whose text is a validation or test row of any data set are left out.
-    """
-    from goldilocks.tuning.schedule import nested_order
-
-    held_out = _held_out(domains)
-    parts = [_without(domain.dataset.train, held_out) for domain in domains if domain.old]
-    rows = _joined(parts)
-    return rows.take(nested_order(rows.gold, seed)) if len(rows) else rows
-
-
-def _training_data(
-    domains: Sequence[_Domain], old: Part, labels: tuple[str, ...], strategy: _Chosen
-) -> tuple[Dataset, int]:
-    """The new data with the old rows that are replayed after its training rows, and how many these are.
-
-    Raises:
-        InputError: all new rows are held out of the old data.
-    """
-    new = domains[-1].dataset
-    own = _without(new.train, _held_out(domains[:-1]))
-    if not len(own):
-        raise InputError("every new training row is a validation or test row of the old data; pass new rows.")
-    replayed = strategy.plugin.replayed(old, strategy.options) if isinstance(strategy.plugin, ReplaysRows) else Part()
-    train = _joined([own, replayed]) if len(replayed) else own
-    return replace(new, train=train, labels=labels if new.labels else ()), len(replayed)
-
-
-def _held_out(domains: Sequence[_Domain]) -> frozenset[Text]:
-    parts = (part for domain in domains for part in (domain.dataset.validation, domain.dataset.test))
-    return frozenset(text for part in parts for text in part.texts)
-
-
-def _without(part: Part, texts: frozenset[Text]) -> Part:
-    remaining = [place for place, text in enumerate(part.texts) if text not in texts]
-    return part if len(remaining) == len(part) else part.take(remaining)
-
-
-def _joined(parts: Sequence[Part]) -> Part:
-    """The rows of all parts; columns other than text and answer are left out, as files may differ in them."""
-    return Part(
-        texts=tuple(text for part in parts for text in part.texts),
-        gold=tuple(answer for part in parts for answer in part.gold),
-        rows=tuple(row for part in parts for row in part.rows),
-    )
-
-
 # ------------------------------------------------------------------------------------------------------- what came out
 
 
 def _measured(
     part: str,
     metric: Metric,
-    domains: Sequence[_Domain],
+    domains: Sequence[ContinualDomain],
     bundle: Bundle,
     after: tuple[Model, AnswerRule],
     parts: DomainParts | None,
@@ -468,13 +363,13 @@ def _measured(
 
 
 def _answers_before(
-    bundle: Bundle, texts: Sequence[Text], domain: _Domain, parts: DomainParts | None
+    bundle: Bundle, texts: Sequence[Text], domain: ContinualDomain, parts: DomainParts | None
 ) -> tuple[Answer, ...]:
     stated = parts.names_before.get(domain.dataset.fingerprint) if parts else None
     return bundle.answers(texts, domains=[stated] * len(texts) if stated else None).values
 
 
-def _predicted(model: Model, texts: Sequence[Text], domain: _Domain, parts: DomainParts | None) -> Answers:
+def _predicted(model: Model, texts: Sequence[Text], domain: ContinualDomain, parts: DomainParts | None) -> Answers:
     if parts is None:
         return model.predict(texts)
     stated = parts.names.get(domain.dataset.fingerprint)
