@@ -36,7 +36,7 @@ from goldilocks.support.text.word_tokenizer import cutter
 
 NO_REPLIES = "candidates is not a list of texts, and this bundle keeps no replies of its training rows to choose from"
 
-_MOST = 200
+_MAX_CHARACTERS = 200
 """Characters of a library's error that are shown."""
 Rows = Any
 """Rows to answer: a sequence of texts, tuples of texts or mappings, or a frame (see ``Bundle.items``)."""
@@ -320,8 +320,8 @@ def _is_a_failure(error: BaseException) -> bool:
 
 def _in_line(error: BaseException) -> str:
     """An error in one line that is not too long, whatever is in the file that it is about."""
-    text = " ".join(str(error)[:_MOST].split())
-    return f"{type(error).__name__}: {text}{'…' if len(str(error)) > _MOST else ''}"
+    text = " ".join(str(error)[:_MAX_CHARACTERS].split())
+    return f"{type(error).__name__}: {text}{'…' if len(str(error)) > _MAX_CHARACTERS else ''}"
 
 
 def read_info(folder: Path) -> BundleInfo:

@@ -72,7 +72,7 @@ app.add_typer(experience, name="experience")
 app.add_typer(catalog, name="catalog")
 
 _INTERRUPTED = 130
-_MOST = 2_000
+_MAX_CHARACTERS = 2_000
 """Characters of an error that are printed; of a longer one the middle is left out."""
 _shown = {"traceback": False}
 
@@ -132,8 +132,8 @@ def _failed(message: str, code: int) -> int:
     if _shown["traceback"]:
         traceback.print_exc()
     one_line = " ".join(visible(message).split())
-    if len(one_line) > _MOST:  # a value of someone's file
-        one_line = f"{one_line[: _MOST // 2]} … {one_line[-_MOST // 2 :]}"
+    if len(one_line) > _MAX_CHARACTERS:  # a value of someone's file
+        one_line = f"{one_line[: _MAX_CHARACTERS // 2]} … {one_line[-_MAX_CHARACTERS // 2 :]}"
     typer.echo(visible(_("error: {message}").format(message=localised(one_line))), err=True)
     return code
 

@@ -52,7 +52,7 @@ class Kept:
 _TABLES = (".csv", ".parquet", ".xlsx", ".json", *SUFFIXES)
 _CHUNK = 1 << 16
 _ROWS = 1_000
-_MOST_NAMES = 5
+_MAX_NAMES = 5
 _BOM = "\ufeff".encode()
 _DOCUMENT = re.compile(rb"[\[{]$|\[\s*\{\s*\"")
 """The first line of a JSON document over several lines, or of a list of objects."""
@@ -252,7 +252,7 @@ class _Reader:
 
 
 def _names(row: Mapping[str, Any]) -> str:
-    return ", ".join(map(repr, islice(row, _MOST_NAMES))) + (", ..." if len(row) > _MOST_NAMES else "")
+    return ", ".join(map(repr, islice(row, _MAX_NAMES))) + (", ..." if len(row) > _MAX_NAMES else "")
 
 
 def _whole_lines(read: Callable[[], bytes]) -> Iterator[list[tuple[int, bytes]]]:

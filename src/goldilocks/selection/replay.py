@@ -102,10 +102,10 @@ def shorter_end(curve: Mapping[int, Trial], share: float) -> Trial:
     if share >= end.share:
         return end
     rungs = sorted(curve.values(), key=lambda trial: trial.share)
-    losses = np.log([max(trial.loss, _LEAST_LOSS) for trial in rungs])
+    losses = np.log([max(trial.loss, _MIN_LOSS) for trial in rungs])
     part = float(np.interp(np.log(share), np.log([trial.share for trial in rungs]), losses))
     loss = float(np.exp(losses[-1] + SHORTFALL * (part - losses[-1])))
     return replace(end, loss=loss, schedule_share=share)
 
 
-_LEAST_LOSS = 1e-6
+_MIN_LOSS = 1e-6

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 _FIRST_TEXTS, _NEXT_TEXTS = 64, 512
 """Texts of a screening that are encoded at a time; few at first, to learn how fast a model is."""
-_LEAST_TEXTS = 200
+_MIN_TEXTS = 200
 """Texts without which a probe says too little to be worth its time."""
 
 
@@ -95,7 +95,7 @@ class RunStore:
         pace = (now - loaded) / _FIRST_TEXTS
         ahead = (seconds - (now - started)) / max(pace, 1e-9)
         fitting = len(texts) if ahead >= len(texts) else int(max(ahead, 0.0)) + _FIRST_TEXTS
-        if fitting < min(_LEAST_TEXTS, len(texts)):
+        if fitting < min(_MIN_TEXTS, len(texts)):
             raise OutOfTimeError(f"{info.name}: {len(texts):,} texts would take {pace * len(texts):.0f} s")
         for place in range(_FIRST_TEXTS, min(fitting, len(texts)), _NEXT_TEXTS):
             parts.append(np.asarray(network.features(texts[place : min(place + _NEXT_TEXTS, fitting)])))

@@ -31,7 +31,7 @@ from goldilocks.records import (
     Screening,
     Text,
 )
-from goldilocks.selection.shorter_finish import LEAST_SHARE
+from goldilocks.selection.shorter_finish import MIN_SHARE
 from goldilocks.support.machine.clock import OutOfTimeError
 from goldilocks.support.scoring import linear_probe
 from goldilocks.tuning.schedule import nested_order
@@ -41,7 +41,7 @@ _MIN_RESAMPLES = 2
 _ROWS, _ROWS_NONE_CUT = 1_500, 500
 _LIMIT_NONE_CUT = 0.4
 """Share of the time limit that probes take where no model may be cut, each model as much of it."""
-_LEAST_SECONDS = 1.0
+_MIN_SECONDS = 1.0
 """Time in which a pretrained model is hardly loaded."""
 KEEP = 5
 """A model is only cut when at least this many are surely better."""
@@ -112,7 +112,7 @@ def screen(
     for place, facts in enumerate(models):
         spent = time.monotonic() - started
         seconds = max(limit - spent, 0.0) / (len(models) - place)
-        if probes and (spent + pace * _body(facts) > limit if may_cut else seconds < _LEAST_SECONDS):
+        if probes and (spent + pace * _body(facts) > limit if may_cut else seconds < _MIN_SECONDS):
             continue
         names = [candidate.name for candidate in pool.candidates if _name(candidate.model) == _name(facts)]
         try:
@@ -151,7 +151,7 @@ def worth_screening(pool: Pool, seconds_left: float) -> bool:
         seconds_left: Of the budget, after the screening.
     """
     seconds = [pool.forecasts[candidate.name].seconds for candidate in pool.candidates if _has_features(candidate)]
-    return bool(seconds) and LEAST_SHARE * min(seconds) < seconds_left
+    return bool(seconds) and MIN_SHARE * min(seconds) < seconds_left
 
 
 def corrected_interval(values: Sequence[float], held_out_share: float) -> tuple[float, float, float]:

@@ -24,10 +24,10 @@ from goldilocks.selection.seeds import depends_on_seed
 
 Floats = npt.NDArray[np.float64]
 
-LEAST_SHARE = 0.25
+MIN_SHARE = 0.25
 """By judgement: share of the schedule that a shortened run has at least, once it has begun and its rungs tell how good
 it is."""
-LEAST_UNSEEN = 0.5
+MIN_UNSEEN = 0.5
 """By judgement: the same of a run that has not begun. One epoch of LoRA on 8,000 rows was worse than a head."""
 COOLDOWN = 0.25
 """By judgement: share of a shortened run that lies ahead at least, in which its rate falls to zero."""
@@ -39,7 +39,7 @@ MARGIN = 0.1
 """Share of its seconds by which a shortened run is planned to end early; a slower one is shortened while it trains."""
 _ENDLESS = 1e12
 """Seconds that stand for a budget without end."""
-_LEAST_LOOK = 2.0
+_MIN_LOOK = 2.0
 """Seconds left below which the pace is no longer looked at."""
 
 
@@ -71,7 +71,7 @@ def can_be_shortened(candidate: Candidate) -> bool:
 
 def least_share(done: Floats) -> Floats:
     """Share of the schedule at which runs may end at the earliest, from the share that is over."""
-    return np.where(done > 0, np.maximum(LEAST_SHARE, done / (1 - COOLDOWN)), LEAST_UNSEEN)
+    return np.where(done > 0, np.maximum(MIN_SHARE, done / (1 - COOLDOWN)), MIN_UNSEEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def train_to_end(
     if planned < run.schedule_share:
         run.shorten(planned)
     while run.share < 1 and (seconds := left()) > 0:
-        until = seconds / 2 if _LEAST_LOOK < seconds < float("inf") else 0.0
+        until = seconds / 2 if _MIN_LOOK < seconds < float("inf") else 0.0
         steps = _steps_until(run, lambda until=until: left() <= until, on_step)  # type: ignore[misc]
         if run.share < 1:
             _keep_pace(run, steps, left())

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from itertools import islice
 
-_LONGEST, _MOST = 100, 5_000
+_LONGEST, _MAX_NAMES = 100, 5_000
 """Names longer than this, and more of them, are not compared: the time grows with the square of their length."""
 
 
@@ -20,7 +20,7 @@ def closest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | No
     """
     if len(name) > _LONGEST:
         return None
-    short = list(islice((other for other in known if len(other) <= _LONGEST), _MOST))
+    short = list(islice((other for other in known if len(other) <= _LONGEST), _MAX_NAMES))
     matches = difflib.get_close_matches(name, short, n=1, cutoff=cutoff)
     return matches[0] if matches else None
 

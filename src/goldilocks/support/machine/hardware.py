@@ -136,11 +136,11 @@ def _gflops() -> float:
     begun = time.perf_counter()
     products = 0
     # A mean over many time slices of the scheduler: a few products may all fall into one in which other work runs.
-    while products < _LEAST_PRODUCTS or time.perf_counter() - begun < _MEASURED_SECONDS:
+    while products < _MIN_PRODUCTS or time.perf_counter() - begun < _MEASURED_SECONDS:
         left @ left
         products += 1
     return 2 * size**3 * products / (time.perf_counter() - begun) / 1e9
 
 
-_LEAST_PRODUCTS = 5
+_MIN_PRODUCTS = 5
 _MEASURED_SECONDS = 0.25
