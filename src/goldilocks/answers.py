@@ -12,14 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.records import Answer, AnswerRule, Goal, Output, Prediction, Text, labels_of
+from goldilocks.support.text.cells import NO_LABEL as NO_LABEL
 from goldilocks.support.text.iob2 import entities, in_one, spells_entities
 from goldilocks.support.text.sentences import SENTENCE_END, sentences_of
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.integer[Any]]
-
-NO_LABEL = "(no label)"
-"""Placeholder for the label of an item without an answer: it is not a label, so it counts as wrong in every metric."""
 
 SURE = 0.5
 """Probability from which a label is given where an item may have several."""

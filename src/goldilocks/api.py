@@ -19,7 +19,7 @@ from goldilocks.errors import GoldilocksError, InputError
 from goldilocks.events import Progress
 from goldilocks.records import ContinualReport, Dataset, Decision, Evaluation, Measured, TaskSpec
 from goldilocks.selection.workspace import Workspace
-from goldilocks.settings import RunSettings, read_task, seconds_in, task_from
+from goldilocks.settings import RunSettings, check_seed, read_task, seconds_in, task_from
 from goldilocks.support.frames import errors_in_words, in_words, is_frame, is_rows, write_rows
 
 if TYPE_CHECKING:
@@ -331,6 +331,7 @@ def task_spec(
 
 def _with(spec: TaskSpec, budget: str | float | None, seed: int | None) -> TaskSpec:
     seconds = spec.budget_seconds if budget is None else seconds_in(budget)
+    check_seed(spec.seed if seed is None else seed)
     return replace(spec, budget_seconds=seconds, seed=spec.seed if seed is None else seed)
 
 

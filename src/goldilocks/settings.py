@@ -16,6 +16,7 @@ from goldilocks.support.options import options_from
 from goldilocks.support.suggest import suggest
 from goldilocks.support.text.cells import label_of
 from goldilocks.support.text.language_names import is_tag, tag_of
+from goldilocks.support.yaml_text import read_yaml
 
 PROMPT_LANGUAGES = ("en", "zh", "auto")
 """Values of ``TaskSpec.prompt_language``."""
@@ -78,8 +79,6 @@ def read_task(path: Path | str) -> TaskSpec:
         MissingError: there is no such file.
         InputError: it is not YAML, a key is unknown (the nearest is named) or a value does not fit.
     """
-    import yaml
-
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -87,15 +86,9 @@ def read_task(path: Path | str) -> TaskSpec:
         raise MissingError(f"{path}: there is no such task file; `goldilocks demo --task-only` writes one.") from error
     except (UnicodeDecodeError, IsADirectoryError) as error:
         raise InputError(f"{path}: not a UTF-8 text file; pass a YAML task file.") from error
-    try:
-        raw = yaml.safe_load(text)
-    except RecursionError as error:
-        raise InputError(f"{path}: is nested too deeply for a task file; see docs/tasks.md for its keys.") from error
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" line {where.line + 1}" if where else ""
-        problem = " ".join(str(getattr(error, "problem", error)).split())
-        raise InputError(f"{path}{line}: not valid YAML ({problem}).") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}); pass a YAML task file.") from error
+    raw = read_yaml(text, path)
     if not isinstance(raw, dict):
         raise InputError(f"{path}: holds {type(raw).__name__}; a task file is a mapping with at least name and data.")
     return task_from(raw, folder=path.absolute().parent)
@@ -343,8 +336,19 @@ def _check_serving(serving: Serving) -> None:
             raise InputError(f"task file: serving.{name} is {value!r}; write {allowed}.")
 
 
+def check_seed(seed: int) -> None:
+    """See that all generators of random numbers take a seed.
+
+    Raises:
+        InputError: it is negative, or has more than 32 bits.
+    """
+    if not 0 <= seed < 2**32:
+        raise InputError(f"the seed is {seed}; it must be from 0 to {2**32 - 1}.")
+
+
 def _check_ranges(spec: TaskSpec) -> None:
     check_money(spec)
+    check_seed(spec.seed)
     if spec.data.sentences < 1:
         raise InputError(f"task file: data.sentences is {spec.data.sentences}; it must be at least 1.")
     if spec.data.max_bytes < 1:

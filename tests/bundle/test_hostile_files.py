@@ -138,3 +138,12 @@ def test_graph_whose_weights_are_another_file_is_refused_before_it_is_opened(
     (tmp_path / "backbone.onnx").write_bytes(b"\x08\x07\x3a\x30" + tensor)
     with pytest.raises(IntegrityError, match="has weights in other files"):
         session(tmp_path / "backbone.onnx")
+
+
+def test_tokenizer_that_blows_up_texts_is_refused(network: Path) -> None:
+    head = json.loads((network / "tokenizer.json").read_text(encoding="utf-8"))
+    step = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 1_000}  # twice: a million for each "a"
+    head["normalizer"] = {"type": "Sequence", "normalizers": [step, step]}
+    (network / "tokenizer.json").write_text(json.dumps(head), encoding="utf-8")
+    with pytest.raises(IntegrityError, match=r"its normalizer makes texts 1,000 times as long or more"):
+        plugins.load("families", "cnn").restore(network)

@@ -64,7 +64,7 @@ def test_moved_project_resumes(tmp_path: Path, by: str) -> None:
 
 @pytest.mark.parametrize(
     ("content", "what"),
-    [("name: " + "[" * 3_000, "is nested too deeply for a task file"), ("\0name: t", "not valid YAML")],
+    [("name: " + "[" * 3_000, "is nested too deeply for settings"), ("\0name: t", "not valid YAML")],
 )
 def test_hostile_task_file_is_refused_in_one_line(tmp_path: Path, content: str, what: str) -> None:
     (tmp_path / "task.yaml").write_text(content)

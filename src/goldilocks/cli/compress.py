@@ -38,7 +38,9 @@ def compress(
             "folder; may be given several times. Else the smaller ones on this machine."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the training of pruned and distilled networks.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Seed of the training of pruned and distilled networks.")
+    ] = 0,
     domain: Annotated[
         str | None,
         typer.Option(help="Domain of a bundle with a part for each; DATA are rows of this domain."),

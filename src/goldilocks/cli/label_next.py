@@ -34,7 +34,7 @@ def label_next(
     form: Annotated[
         AnnotationForm, typer.Option("--format", help="csv, or an import file for Label Studio or doccano.")
     ] = AnnotationForm.CSV,
-    seed: Annotated[int, typer.Option(help="Seed of badge and random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of badge and random.")] = 0,
 ) -> None:
     """Choose the rows of POOL that are worth labelling next, and write them for an annotation tool.
 

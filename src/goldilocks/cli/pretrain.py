@@ -44,7 +44,9 @@ def pretrain(
     licence: Annotated[str, typer.Option(help="SPDX identifier, for the model card.")] = "unknown",
     language: Annotated[list[str] | None, typer.Option(help="BCP 47 tag, for the model card.")] = None,
     checkpoint_minutes: Annotated[float, typer.Option(min=0.0, help="Interval of checkpoints in minutes.")] = 5.0,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same model.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Random seed; the same seed gives the same model.")
+    ] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     online: OnlineOption = False,
     threads: Annotated[int, typer.Option(min=0, help="Compute threads; 0: one per core.")] = 0,

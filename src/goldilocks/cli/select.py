@@ -59,7 +59,9 @@ def select(
     preset: Annotated[
         Preset | None, typer.Option(help="A named budget: fast 2 min, balanced 10 min, thorough 60 min.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Random seed of the split and of training.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Random seed of the split and of training.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     policy: Annotated[str, typer.Option(help="Race policy; see `goldilocks list policies`.")] = "value",
     executor: Annotated[

@@ -11,6 +11,7 @@ from pathlib import Path
 from goldilocks.errors import InputError, MissingError
 from goldilocks.support.packages import in_package
 from goldilocks.support.suggest import suggest
+from goldilocks.support.text.cells import shortened
 
 
 def locate(source: str, folder: Path) -> Path:
@@ -39,8 +40,13 @@ def locate(source: str, folder: Path) -> Path:
         raise InputError(
             "a source of rows is empty; name a .jsonl, .csv, .tsv or .parquet file or a folder of label folders."
         )
-    path = folder / Path(source).expanduser()  # not resolved: a link is read under its own name
-    if not path.exists():
+    try:
+        path = folder / Path(source).expanduser()  # not resolved: a link is read under its own name
+        there = path.exists()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, no such user, no right to look
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{shortened(source)}: cannot be read ({reason}); name a file or folder.") from error
+    if not there:
         if path.is_symlink():
             raise MissingError(f"{source}: is a symbolic link that leads {_whither(path)}; fetch or restore that file.")
         raise MissingError(f"{source}: there is no such file in {path.parent.absolute()}.{_neighbour(path)}")

@@ -22,7 +22,15 @@ from goldilocks.data.readers.json_document import broken, loads
 from goldilocks.data.readers.json_lines import holds_a_document
 from goldilocks.data.readers.recognise import recognise
 from goldilocks.data.readers.rows import open_table
-from goldilocks.data.readers.text_file import ends_in_carriage_returns, lines_of, opened, starts_in_utf8, suffix_of
+from goldilocks.data.readers.text_file import (
+    MAX_LINE_BYTES,
+    ends_in_carriage_returns,
+    lines_of,
+    long_line,
+    opened,
+    starts_in_utf8,
+    suffix_of,
+)
 from goldilocks.errors import InputError, MissingError
 from goldilocks.protocols import Task
 from goldilocks.records import Output, Text
@@ -256,15 +264,26 @@ def _names(row: Mapping[str, Any]) -> str:
 
 
 def _whole_lines(read: Callable[[], bytes]) -> Iterator[list[tuple[int, bytes]]]:
-    rest = b""
-    done = 0
+    """Numbered lines, as many at a time as are there.
+
+    Raises:
+        InputError: a line is longer than any row.
+    """
+    rest: list[bytes] = []  # of a line that has not ended yet
+    done = length = 0
     while chunk := read():
-        *lines, rest = (rest + chunk).split(b"\n")
-        if lines:
+        first, *more = chunk.split(b"\n")
+        rest.append(first)
+        length += len(first)
+        if more:
+            lines = [b"".join(rest), *more[:-1]]
+            rest, length = [more[-1]], len(more[-1])
             yield list(enumerate(lines, start=done + 1))
             done += len(lines)
-    if rest:
-        yield [(done + 1, rest)]
+        if length > MAX_LINE_BYTES:
+            raise long_line("the input", done + 1)
+    if length:
+        yield [(done + 1, b"".join(rest))]
 
 
 def _object(line: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import numpy as np
 from goldilocks.answers import Answers, of_values
 from goldilocks.errors import InputError
 from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, TrainingConfig, Workload
+from goldilocks.support.crfsuite_file import check_crfsuite
 from goldilocks.support.text.iob2 import iob2, spells_entities, words_of
 from goldilocks.support.text.sentences import sentences_of, tagged_sentences
 from goldilocks.support.text.units import FIRST_SEGMENTATION, SEGMENTATION
@@ -76,7 +77,12 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
 
 
 def restore(folder: Path) -> WordCrf:
-    """What ``save`` wrote, ready for inference."""
+    """What ``save`` wrote, ready for inference.
+
+    Raises:
+        IntegrityError: the model is damaged; the library would read wherever its offsets lead.
+    """
+    check_crfsuite(folder / MODEL)
     raw = json.loads((folder / LABELS).read_text(encoding="utf-8"))
     model = WordCrf(raw["labels"], int(raw.get("segmentation", FIRST_SEGMENTATION)))
     model.learnt = (folder / MODEL).read_bytes()

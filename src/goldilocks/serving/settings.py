@@ -11,6 +11,7 @@ from typing import Any, ClassVar, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from goldilocks.errors import InputError, MissingError
+from goldilocks.support.yaml_text import read_yaml
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -201,13 +202,11 @@ def read_settings(path: Path) -> ServeSettings:
         MissingError: there is no such file.
         InputError: it is not YAML, a key is unknown (the nearest is named) or a value does not fit.
     """
-    import yaml
-
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path.read_text(encoding="utf-8"), path)
     except FileNotFoundError as error:
         raise MissingError(f"{path}: there is no such file; leave out --config, or name one.") from error
-    except (UnicodeDecodeError, IsADirectoryError, RecursionError, yaml.YAMLError) as error:
+    except (UnicodeDecodeError, IsADirectoryError) as error:
         raise InputError(f"{path}: not a YAML file ({error}).") from error
     if not isinstance(raw, dict):
         raise InputError(f"{path}: holds {type(raw).__name__}; it must be a mapping with keys such as models and port.")

@@ -23,6 +23,7 @@ from goldilocks.errors import InputError
 
 FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".xlsx", *conll.SUFFIXES)
 BINARY = (".parquet", ".xlsx")
+MAX_COLUMNS = 10_000
 ANSWER = "answer"
 
 
@@ -108,6 +109,11 @@ def open_table(path: Path, wanted: Sequence[str] = (), *, kind: str = "") -> Tab
         table.dialect, more = dialect_of(path, kind, wanted)
         table.remarks += more
         table.names = header_of(path, table.dialect)
+    if len(table.names) > MAX_COLUMNS:
+        raise InputError(
+            f"{path.name}: has {len(table.names):,} columns, and at most {MAX_COLUMNS:,} are read; keep those of texts "
+            "and labels."
+        )
     if table.kind in (*BINARY, *USUAL) and ANSWER in table.names and ANSWER not in wanted:
         first = islice(table.rows([ANSWER]), json_lines.NAMED_BY)
         table.only_accepted = is_prodigy(table.names, (cells[0] for _, cells in first if not isinstance(cells, str)))

@@ -35,6 +35,8 @@ from goldilocks.errors import InputError
 
 SNIFFED_BYTES = 4_096
 NAMED_LINES = 5
+MAX_LINE_BYTES = 100_000_000
+"""Of a line of text: a longer one is no row, but an archive of one byte or a binary file."""
 EAST_ASIAN = ("Shift_JIS", "EUC-JP", "EUC-KR", "GB 18030", "Big5")
 _QUOTING = (".csv", ".tsv")
 _GZIP = b"\x1f\x8b"
@@ -67,8 +69,13 @@ def is_gzip(path: Path) -> bool:
     """Whether a file is gzip-compressed, by its first bytes, or by its name where they cannot be read twice."""
     if not path.is_file():
         return path.suffix.lower() == ".gz"
-    with path.open("rb") as file:
-        return file.read(len(_GZIP)) == _GZIP
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_GZIP)) == _GZIP
+    except PermissionError:
+        return path.suffix.lower() == ".gz"  # what opens it says so
+    except OSError as error:
+        raise InputError(f"{path.name}: cannot be read ({error.strerror or error}).") from error
 
 
 @contextmanager
@@ -91,6 +98,10 @@ def opened(path: Path) -> Iterator[io.BufferedReader]:
         ) from error
     except PermissionError as error:
         raise InputError(f"{path.name}: may not be read; give this user the right to (chmod u+r).") from error
+    except IsADirectoryError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path.name}: cannot be read ({error.strerror or error}).") from error
 
 
 def first_bytes(path: Path) -> bytes:
@@ -188,6 +199,24 @@ def _sorted(lines: Iterable[bytes]) -> tuple[int, list[tuple[int, bytes]]]:
     return valid, invalid
 
 
+def _limited(path: Path, file: io.BufferedReader) -> Iterator[bytes]:
+    """Lines, each of a length that memory has room for."""
+    number = 0
+    while raw := file.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if len(raw) > MAX_LINE_BYTES:
+            raise long_line(path.name, number)
+        yield raw
+
+
+def long_line(name: str, number: int) -> InputError:
+    """The error about a line that is longer than any row."""
+    return InputError(
+        f"{name}: line {number:,} has more than {MAX_LINE_BYTES:,} bytes; rows are separated by line ends, so this is "
+        "not a file of rows."
+    )
+
+
 @lru_cache(maxsize=64)
 def _facts(version: tuple[Path, int, int]) -> TextFacts:
     """``text_facts``, kept for a file of this size and time: it is asked for several times."""
@@ -201,7 +230,7 @@ def _facts(version: tuple[Path, int, int]) -> TextFacts:
     utf7 = not_utf7 = 0
     number, raw = 0, b""
     with opened(path) as file:
-        for number, raw in enumerate(file, start=1):
+        for number, raw in enumerate(_limited(path, file), start=1):
             lines += not raw.isspace()
             if raw.isascii():
                 switching[_switches(raw)] += 1

@@ -69,18 +69,31 @@ def _sheet(path: Path, wanted: Sequence[str]) -> tuple[str, Iterator[Sequence[An
             book = openpyxl.load_workbook(io.BytesIO(raw.read()), read_only=True, data_only=True)
         sheets = [sheet for sheet in book.worksheets if any(any(row) for row in sheet.iter_rows(values_only=True))]
         places = [_header_place(sheet.iter_rows(values_only=True, max_row=TITLE_ROWS), wanted) for sheet in sheets]
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, SyntaxError, TypeError, AttributeError) as error:
-        problem = " ".join(str(error).split())
-        raise InputError(
-            f"{path.name}: not readable as an Excel workbook ({problem}); save it again, or as CSV."
-        ) from error
+    except _DAMAGED as error:
+        raise _unreadable(path, error) from error
     if not sheets:
         return "", iter(()), [], 0
     chosen = max(range(len(sheets)), key=lambda place: places[place][1])  # the first of equals
     above = places[chosen][0]
-    rows = islice(iter(sheets[chosen].iter_rows(values_only=True)), above, None)
+    rows = islice(_checked(path, sheets[chosen].iter_rows(values_only=True)), above, None)
     others = [sheet.title for place, sheet in enumerate(sheets) if place != chosen]
     return sheets[chosen].title, rows, others, above
+
+
+_DAMAGED = (zipfile.BadZipFile, LookupError, ValueError, OSError, SyntaxError, TypeError, AttributeError)
+"""What openpyxl raises about files that are none of its own; some only when the row in question is read."""
+
+
+def _checked(path: Path, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    try:
+        yield from rows
+    except _DAMAGED as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    problem = " ".join(str(error).split())
+    return InputError(f"{path.name}: not readable as an Excel workbook ({problem}); save it again, or as CSV.")
 
 
 def _header_place(rows: Iterable[Sequence[Any]], wanted: Sequence[str]) -> tuple[int, int]:

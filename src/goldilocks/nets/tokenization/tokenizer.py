@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 
+MAX_GROWTH = 1_000
+"""Replacements that lengthen a text more would fill the memory; usual ones put a few characters in place of a blank."""
 _ENCODED = 4_096
 """Texts tokenized at a time."""
 
@@ -41,6 +44,22 @@ def encodings(
         yield from tokenizer.encode_batch_fast(list(texts[start : start + _ENCODED]), add_special_tokens=special)
 
 
+def _growth(tokenizer: Tokenizer) -> int:
+    """How many times longer the replacements of a tokenizer's normalizer make a text at most."""
+    if tokenizer.normalizer is None:
+        return 1
+    growth = 1
+    waiting: list[Any] = [json.loads(tokenizer.normalizer.__getstate__())]
+    while waiting:
+        step = waiting.pop()
+        if isinstance(step, dict):
+            growth *= max(1, len(step["content"])) if isinstance(step.get("content"), str) else 1
+            waiting += step.values()
+        elif isinstance(step, list):
+            waiting += step
+    return growth
+
+
 def read_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
     """A tokenizer that truncates at ``max_tokens`` (special tokens kept) and does not pad: batches pad themselves.
 
@@ -53,6 +72,8 @@ def read_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises bare Exception
         raise IntegrityError(f"{path}: not a tokenizer ({error}); download the model again.") from error
+    if _growth(tokenizer) > MAX_GROWTH:
+        raise IntegrityError(f"{path}: its normalizer makes texts {MAX_GROWTH:,} times as long or more; do not use it.")
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length=max_tokens)
     return tokenizer

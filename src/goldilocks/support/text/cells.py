@@ -67,6 +67,10 @@ def _sign_problem(role: str, text: str) -> str | None:
     return None
 
 
+NO_LABEL = "(no label)"
+"""Placeholder for the label of an item without an answer: it is not a label, so it counts as wrong in every metric."""
+
+
 def label_problem(role: str, cell: Any) -> str | None:
     """Why ``cell`` cannot be used as a label; ``None`` if it can."""
     if cell != cell or (isinstance(cell, str) and cell.strip().lower() == "nan"):
@@ -79,6 +83,8 @@ def label_problem(role: str, cell: Any) -> str | None:
         return f"{role} is empty"
     if isinstance(cell, list | dict):
         return f"{role} is a {type(cell).__name__}, not a single value"
+    if str(cell).strip() == NO_LABEL:
+        return f"{role} is {NO_LABEL!r}, which stands for an item without an answer; call it otherwise"
     return _sign_problem(role, str(cell))
 
 
