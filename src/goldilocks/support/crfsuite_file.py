@@ -91,7 +91,7 @@ def _require(holds: Any, problem: str) -> None:
 
 
 def _unpacked(content: Content, form: str, place: int) -> tuple[Any, ...]:
-    return struct.unpack_from(form, content, place)
+    return struct.unpack_from(form, content.data, place)
 
 
 def _entries(content: Content, place: int, name: bytes) -> int:
