@@ -65,7 +65,7 @@ def test_a_replayed_leader_is_finished_with_the_schedule_that_fits() -> None:
 
     assert ended(shorter=False)[0] == 0.2  # the encoder takes 100 s
     loss, elapsed = ended(shorter=True)
-    assert 0.05 < loss < 0.1  # less than half of what .3 of its run lacks
+    assert 0.05 < loss < 0.15  # less than at .3 of its run
     assert elapsed <= 75.0
 
 
@@ -73,10 +73,9 @@ def test_the_end_of_a_shorter_schedule_lies_between_rung_and_end() -> None:
     full = dict(enumerate(curve("encoder/m/full", [0.5, 0.2, 0.05], [10, 20, 70])))
     assert shorter_end(full, 1.0) == full[2]
     at_rung = shorter_end(full, 0.3)
-    # Half way in logarithms between .2 and .05.
-    assert at_rung.loss == pytest.approx(0.1)
+    assert at_rung.loss == pytest.approx(0.2)  # as the full run at that share
     assert at_rung.schedule_share == 0.3
-    assert 0.05 < shorter_end(full, 0.6).loss < 0.1
+    assert 0.05 < shorter_end(full, 0.6).loss < 0.2
 
 
 def test_a_replayed_run_that_is_slower_than_forecast_ends_in_time() -> None:

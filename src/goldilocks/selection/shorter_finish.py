@@ -2,8 +2,8 @@
 
 Only a finished candidate can win, so a promising run that lacks seconds is worth more with a shorter schedule than cut
 off. Its learning rate falls to zero earlier (``nets/training/schedules.Span``), from where the run stands: the model
-that is scored is the model that is handed over. What it loses against the full schedule is forecast as a part of what
-the same share of the full run would lack.
+that is scored is the model that is handed over. What it loses against the full schedule is forecast to be what the same
+share of the full run lacks.
 
 Sources: Li, Yumer and Ramanan 2020, "Budgeted Training"; Hägele et al. 2024, "Scaling Laws and Compute-Optimal Training
 Beyond Fixed Training Durations" (cooldowns of a fifth of the run).
@@ -29,10 +29,11 @@ MIN_SHARE = 0.25
 it is."""
 MIN_UNSEEN = 0.5
 """By judgement: the same of a run that has not begun. One epoch of LoRA on 8,000 rows was worse than a head."""
-COOLDOWN = 0.25
-"""By judgement: share of a shortened run that lies ahead at least, in which its rate falls to zero."""
-SHORTFALL = 0.5
-"""Log loss that a shortened run lacks at its end, as a share of what the full run lacks after as many epochs."""
+AHEAD = 0.25
+"""By judgement: share of a shortened run that lies ahead at least when it is shortened."""
+SHORTFALL = 1.0
+"""Log loss that a shortened run lacks at its end, as a share of what the full run lacks after as many epochs. By
+judgement: the few runs measured were about as good as such a part of the full run (``docs/race.md``)."""
 SPARE = 0.9
 """Share of the seconds left that the rest of a run is planned to take when it is shortened under way."""
 MARGIN = 0.1
@@ -71,7 +72,7 @@ def can_be_shortened(candidate: Candidate) -> bool:
 
 def least_share(done: Floats) -> Floats:
     """Share of the schedule at which runs may end at the earliest, from the share that is over."""
-    return np.where(done > 0, np.maximum(MIN_SHARE, done / (1 - COOLDOWN)), MIN_UNSEEN)
+    return np.where(done > 0, np.maximum(MIN_SHARE, done / (1 - AHEAD)), MIN_UNSEEN)
 
 
 @dataclass(frozen=True, slots=True)

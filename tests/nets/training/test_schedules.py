@@ -34,12 +34,14 @@ def test_a_run_that_is_cut_goes_on_at_its_rate_and_falls_to_zero(schedule: Sched
     config, whole = replace(CONFIG, schedule=schedule), Span.of(10.0)
     cut = whole.shortened(0.5, position=3.0)
 
-    assert [cut.rate_share(at, config) for at in (0.5, 2.0, 3.0)] == [
-        whole.rate_share(at, config) for at in (0.5, 2.0, 3.0)
-    ]
-    # From 3 to 5 epochs: half of the rate is left at 4.
-    assert cut.rate_share(4.0, config) == pytest.approx(whole.rate_share(3.0, config) / 2)
+    before = (0.5, 2.0, 3.0, 4.0)
+    assert [cut.rate_share(at, config) for at in before] == [whole.rate_share(at, config) for at in before]
+    # The last fifth, from 4 to 5 epochs: half of the rate is left at 4.5.
+    assert cut.rate_share(4.5, config) == pytest.approx(whole.rate_share(4.0, config) / 2)
     assert cut.rate_share(5.0, config) == 0
+
+    late = whole.shortened(0.5, position=4.5)  # the cooldown is what is left
+    assert late.rate_share(4.75, config) == pytest.approx(whole.rate_share(4.5, config) / 2)
     assert [cut.share(at) for at in (2.5, 5.0, 5.1)] == [0.5, 1.0, 1.0]
 
 

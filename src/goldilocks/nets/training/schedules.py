@@ -1,6 +1,7 @@
 """Learning-rate schedules: linear warm-up, then linear decay, cosine decay or a constant rate; and their shortening.
 
-A run that is under way can be given an earlier end: its rate then falls linearly from what it is to zero (a cooldown).
+A run that is under way can be given an earlier end: its rate keeps to the schedule and falls linearly to zero in the
+last fifth of the shortened run (a cooldown). A rate that falls from the cut on was worse: ``docs/race.md``.
 
 Sources: Li, Yumer and Ramanan 2020, "Budgeted Training" (a schedule that decays to zero within the budget is better
 than a part of a longer one); Hägele et al. 2024, "Scaling Laws and Compute-Optimal Training Beyond Fixed Training
@@ -13,6 +14,9 @@ import math
 from dataclasses import dataclass, replace
 
 from goldilocks.records import Schedule, TrainingConfig
+
+COOLDOWN = 0.2
+"""Share of a shortened run in which its rate falls to zero (Hägele et al. 2024: a fifth is enough)."""
 
 
 def rate_share(progress: float, warmup_share: float, schedule: Schedule = Schedule.LINEAR) -> float:
@@ -76,12 +80,13 @@ class Span:
     def rate_share(self, position: float, config: TrainingConfig) -> float:
         """Share of the peak rate after so many epochs; zero at the end of a span that was cut.
 
-        Example: a run of 10 epochs, cut after 5 (where a linear decay is at half of the peak) to end at 7
+        Example: a run of 10 epochs, cut after 2 to end at 5, so that its rate falls from the fourth epoch on
             >>> config = TrainingConfig(10.0, 1e-3, 1e-3, warmup_share=0.0)
-            >>> [Span(10.0, 7.0, 5.0).rate_share(at, config) for at in (4.0, 5.0, 6.0, 7.0)]
-            [0.6, 0.5, 0.25, 0.0]
+            >>> [round(Span(10.0, 5.0, 2.0).rate_share(at, config), 2) for at in (2.0, 4.0, 4.5, 5.0)]
+            [0.8, 0.6, 0.3, 0.0]
         """
         if self.cut == 0:
             return rate_share(position / self.end, config.warmup_share, config.schedule)
-        before = rate_share(min(position, self.cut) / self.epochs, config.warmup_share, config.schedule)
-        return before * min(1.0, max(0.0, self.end - position) / (self.end - self.cut))
+        falls = max(self.cut, (1 - COOLDOWN) * self.end)
+        before = rate_share(min(position, falls) / self.epochs, config.warmup_share, config.schedule)
+        return before * min(1.0, max(0.0, self.end - position) / (self.end - falls))
