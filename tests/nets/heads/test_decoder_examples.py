@@ -71,6 +71,27 @@ def test_restored_decoder_answers_the_same_alone_and_in_a_batch(folder: Path, tm
     assert alone == pytest.approx(before, abs=1e-4)
 
 
+def test_examples_of_an_item_have_no_more_tokens_than_asked_for(folder: Path, tmp_path: Path) -> None:
+    network = _network(folder, tiny.GOAL, shots=4, demonstrations="nearest", tokens=100)
+    network.fit(PART.texts, PART.gold, seed=0)
+    for _ in range(2):  # as tuned, and as restored
+        own = network._own_examples("soup with bread", 8)
+        assert 0 < len(own) <= 100
+        assert 1 <= network.tokenizer.decode(own).count("Label:") < 4  # a token is a byte here
+        network.save(tmp_path / "saved")
+        network = decoder.restore(tmp_path / "saved")
+
+
+def test_chinese_prompt_is_kept_with_the_decoder(folder: Path, tmp_path: Path) -> None:
+    network = _network(folder, replace(tiny.GOAL, prompt_language="zh"), shots=2)
+    network.fit(PART.texts, PART.gold, seed=0)
+    network.save(tmp_path / "saved")
+    for one in (network, decoder.restore(tmp_path / "saved")):
+        lead = _state(one).prompt.lead
+        assert lead.count("标签：") == 2
+        assert "Label:" not in lead
+
+
 def test_texts_are_generated_after_examples_of_their_own(folder: Path, tmp_path: Path) -> None:
     network = cast(DecoderGenerator, _network(folder, Goal(Output.TEXT), shots=2, demonstrations="coverage"))
     network.fit(PART.texts, PART.texts, seed=0)
