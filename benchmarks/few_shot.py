@@ -2,10 +2,14 @@
 
 Run:    python benchmarks/few_shot.py --setfit-python venvs/setfit/bin/python --minutes 9
         python benchmarks/few_shot.py --methods contrastive head_only --sets trec --splits 2
+        python benchmarks/few_shot.py --methods pet contrastive --sets trec --pet-model minilm-mlm --name few_shot-pet
 Needs:  the data folder; for SetFit an environment of its own with setfit 1.2.0, sentence-transformers and the same
         torch (its requirements are not ours), whose Python --setfit-python names; without one only ours run. A cell
         (set, split, method) takes 10 s to some minutes. An interrupted run continues: each cell is a file in
         --work. With --minutes no cell begins after that time; the code is then 75 while some are missing.
+
+With --pet-model `pet` takes another model, such as MiniLM with a masked-LM head that it got from texts without labels:
+`goldilocks pretrain texts.txt --from all-MiniLM-L6-v2 --epochs 5 --out minilm-mlm`.
 
 Measured, each cell in a process of its own: accuracy on 500 test rows; seconds of training with the model already
 loaded, and of everything; peak resident memory. Both sides train all-MiniLM-L6-v2 on the same 8 rows per label. SetFit
@@ -32,7 +36,19 @@ from bench_data import keep, machine, options, rows, sample
 PER_LABEL = 8
 SCORED = 500
 MODEL = "all-MiniLM-L6-v2"
-PET_WORDS = {"sst2": {"0": "negative", "1": "positive"}}
+PET_MODEL = "SmolLM2-135M-Instruct"
+PET_WORDS = {
+    "sst2": {"0": "negative", "1": "positive"},
+    "trec": {
+        "ABBR": "abbreviation",
+        "DESC": "description",
+        "ENTY": "entity",
+        "HUM": "person",
+        "LOC": "place",
+        "NUM": "number",
+    },
+}
+"""Words of labels that are none."""
 SETFIT = """
 import json, resource, sys, time
 begun = time.perf_counter()
@@ -66,8 +82,10 @@ def split_of(entries: list[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
     return [entries[place] for label in sorted(groups) for place in groups[label][:PER_LABEL]]
 
 
-def ours(train: list[dict[str, Any]], test: list[str], name: str, method: str, seed: int) -> dict[str, Any]:
-    """One run of a method of ours."""
+def ours(
+    train: list[dict[str, Any]], test: list[str], name: str, method: str, seed: int, pet_model: str
+) -> dict[str, Any]:
+    """One run of a method of ours; ``pet_model``: a folder or a name of the catalogue."""
     begun = time.perf_counter()
     from goldilocks import plugins
     from goldilocks.catalog.fetch import folder_of
@@ -77,8 +95,8 @@ def ours(train: list[dict[str, Any]], test: list[str], name: str, method: str, s
     from goldilocks.tuning.run import Run, RunSetup
 
     set_threads()
-    wanted = "SmolLM2-135M-Instruct" if method == "pet" else MODEL
-    info = next(entry for entry in catalogue() if entry.name == wanted)
+    wanted = pet_model if method == "pet" else MODEL
+    info = described(wanted) if Path(wanted).is_dir() else next(entry for entry in catalogue() if entry.name == wanted)
     texts, gold = [str(row["text"]) for row in train], [str(row["label"]) for row in train]
     part = Part(tuple(texts), tuple(gold), tuple(range(1, len(train) + 1)))
     characters, words = float(np.mean([len(t) for t in texts])), float(np.mean([len(t.split()) for t in texts]))
@@ -103,6 +121,15 @@ def ours(train: list[dict[str, Any]], test: list[str], name: str, method: str, s
         "all_seconds": time.perf_counter() - begun,
         "peak_memory_bytes": peak,
     }
+
+
+def described(folder: str) -> Any:
+    """The model in a folder."""
+    from goldilocks import plugins
+
+    families = (plugins.load("families", family) for family in ("encoder", "decoder"))
+    found = next((info for family in families if (info := family.describe(Path(folder), folder)) is not None), None)
+    return found or sys.exit(f"{folder}: holds neither an encoder nor a decoder.")
 
 
 def cell(chosen: Any, name: str, split: int, method: str) -> dict[str, Any]:
@@ -131,7 +158,7 @@ def cell(chosen: Any, name: str, split: int, method: str) -> dict[str, Any]:
             sys.exit(f"setfit: {(done.stderr.strip() or 'ended').splitlines()[-1]}")
         result = dict(json.loads(done.stdout.strip().splitlines()[-1]))
     else:
-        result = ours(train, texts, name, method, split)
+        result = ours(train, texts, name, method, split, chosen.pet_model)
     right = [int(answer == str(row["label"])) for answer, row in zip(result.pop("answers"), test, strict=True)]
     key = {"set": name, "split": split, "method": method, "rows": len(train), "scored": len(test)}
     return {**key, "accuracy": float(np.mean(right)), **result, "right": right}
@@ -156,6 +183,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["contrastive"])
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--scored", type=int, default=SCORED)
+    parser.add_argument("--pet-model", default=PET_MODEL, help="model of `pet`: a folder, or a name of the catalogue")
     parser.add_argument("--setfit-python", default="", help="Python of the environment with setfit; empty: not run")
     parser.add_argument("--max-steps", type=int, default=1_000, help="most training steps of SetFit; -1: no limit")
     parser.add_argument("--minutes", type=float, default=0.0, help="start no cell after this many minutes; 0: no limit")
@@ -171,7 +199,8 @@ def main() -> None:
     cells: list[dict[str, Any]] = []
     missing, begun = 0, time.monotonic()
     for name, split, method in product(chosen.sets, range(chosen.splits), methods):
-        file = chosen.work / f"{name}-{split}-{method}-{chosen.scored}.json"
+        model = f"-{Path(chosen.pet_model).name}" if method == "pet" and chosen.pet_model != PET_MODEL else ""
+        file = chosen.work / f"{name}-{split}-{method}{model}-{chosen.scored}.json"
         if not file.exists() and chosen.minutes and time.monotonic() - begun > 60 * chosen.minutes:
             missing += 1
             continue
