@@ -79,14 +79,14 @@ def test_examples_of_an_item_have_no_more_tokens_than_asked_for(folder: Path, tm
         assert 0 < len(own) <= 100
         assert 1 <= network.tokenizer.decode(own).count("Label:") < 4  # a token is a byte here
         network.save(tmp_path / "saved")
-        network = decoder.restore(tmp_path / "saved")
+        network = cast(DecoderClassifier, decoder.restore(tmp_path / "saved"))
 
 
 def test_chinese_prompt_is_kept_with_the_decoder(folder: Path, tmp_path: Path) -> None:
     network = _network(folder, replace(tiny.GOAL, prompt_language="zh"), shots=2)
     network.fit(PART.texts, PART.gold, seed=0)
     network.save(tmp_path / "saved")
-    for one in (network, decoder.restore(tmp_path / "saved")):
+    for one in (network, cast(DecoderClassifier, decoder.restore(tmp_path / "saved"))):
         lead = _state(one).prompt.lead
         assert lead.count("标签：") == 2
         assert "Label:" not in lead
