@@ -198,6 +198,19 @@ def test_value_counts_a_saving_as_far_as_its_run_probably_fits() -> None:
     assert bought(race)[0] == "a"
 
 
+def test_value_buys_the_reserved_run_first_once_it_takes_half_of_what_is_left() -> None:
+    losses: dict[str, dict[int, float]] = {"a": {}, "b": {}, "c": DONE}
+    race = FakeRace(losses, prices={"a": 10.0, "b": 50.0}, values={"a": 900.0, "b": 1_000.0}, reserved="b", promising=1.0)
+    value = plugins.load("policies", "value")
+    race.seconds_left = 200.0
+    plenty = value.choose(race)
+    race.seconds_left = 90.0
+    tight = value.choose(race)
+    assert plenty is not None
+    assert tight is not None
+    assert (plenty[0], tight[0]) == ("a", "b")  # ninety dollars a second before twenty, while there is time for both
+
+
 def test_value_keeps_the_time_that_is_reserved() -> None:
     race = FakeRace({"a": {}, "b": {}, "c": DONE}, values={"a": 1000.0, "b": 1.0}, prices={"a": 50.0, "b": 60.0})
     race.seconds_left = 100.0

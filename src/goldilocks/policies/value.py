@@ -14,6 +14,7 @@ expected to save by changing which candidate is the best (``Race.repeats``), its
     nothing is worth prices.waiting_hour                                         stop
 
 Time for one full run of the best-forecast pretrained candidate is reserved: whatever else is bought must fit besides.
+Once that run would take half of what is left, it comes first.
 Where only a shorter schedule of it fits (``Race.purchases().schedules``), time for the shortest is.
 """
 
@@ -40,6 +41,9 @@ _REFERENCE_SHARE = 0.05
 _SURELY = 0.95
 """Probability of ending in time that a first run must have, or that of the cheapest where that is lower: a race that
 finishes nothing has no answer."""
+_LARGE_SHARE = 0.5
+"""Share of the seconds left from which on the reserved run is bought before smaller ones: its seconds are the least
+certain, and if it turns out to be slower than forecast it no longer fits behind them."""
 _FREE_SECONDS = 1.0
 """A candidate that takes less is always run: the time is negligible, and results are easier to trust next to simple
 baselines."""
@@ -84,6 +88,9 @@ def _next(race: Race) -> tuple[str, int, str] | str:
     if not worth.any():
         return _not_worth(offers, race)
     place = _by_plan(offers, worth, race)
+    if offers.reserved is not None and offers.kept > _LARGE_SHARE * race.seconds_left:
+        large = offered.candidates.index(offers.reserved)
+        place = large if worth[large] else place
     rung = int(offers.best_rungs[place])
     money, seconds = offered.savings[place, rung], offers.expected_seconds[place, rung]
     why = f"expected to save {_money(money, race)} over the horizon for {seconds:.3g} s"
