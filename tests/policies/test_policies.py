@@ -200,7 +200,9 @@ def test_value_counts_a_saving_as_far_as_its_run_probably_fits() -> None:
 
 def test_value_buys_the_reserved_run_first_once_it_takes_half_of_what_is_left() -> None:
     losses: dict[str, dict[int, float]] = {"a": {}, "b": {}, "c": DONE}
-    race = FakeRace(losses, prices={"a": 10.0, "b": 50.0}, values={"a": 900.0, "b": 1_000.0}, reserved="b", promising=1.0)
+    race = FakeRace(
+        losses, prices={"a": 10.0, "b": 50.0}, values={"a": 900.0, "b": 1_000.0}, reserved="b", promising=1.0
+    )
     value = plugins.load("policies", "value")
     race.seconds_left = 200.0
     plenty = value.choose(race)

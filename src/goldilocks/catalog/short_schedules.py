@@ -27,7 +27,7 @@ MOSTLY_FROZEN = 0.5
 """Share of the seconds that frozen layers take, from which on rows are left out rather than epochs."""
 MIN_ROWS, MIN_ROWS_OF_PARTIAL, MIN_ROWS_PER_LABEL = 500, 1_000, 60
 """Rows that a run is cut down to at most, in all and for each label. Methods that train a part of the weights need more
-than ``full``: on 500 rows twice LoRA is worse than a linear model on all of them (``benchmarks/short_schedules.py``)."""
+than ``full``: on 500 rows twice LoRA is worse than a linear model on all (``benchmarks/short_schedules.py``)."""
 
 
 def with_short_schedules(
@@ -77,7 +77,9 @@ def _shortened(candidate: Candidate, pool: Pool, work: Workload, budget_seconds:
     rows = 1.0
     if forecast.shortened(share).seconds > MAX_SHARE * budget_seconds:
         share = min_share
-        min_rows = max(MIN_ROWS if candidate.method == "full" else MIN_ROWS_OF_PARTIAL, MIN_ROWS_PER_LABEL * work.labels)
+        min_rows = max(
+            MIN_ROWS if candidate.method == "full" else MIN_ROWS_OF_PARTIAL, MIN_ROWS_PER_LABEL * work.labels
+        )
         rows = max(min_rows / max(work.rows, 1), FITS * budget_seconds / forecast.shortened(share).seconds)
     if rows > 1 or share * rows >= 1 or forecast.shortened(share, rows).seconds > MAX_SHARE * budget_seconds:
         return None
