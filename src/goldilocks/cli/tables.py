@@ -169,7 +169,10 @@ def print_decision(decision: Decision, out: Path) -> None:
     search = decision.search
     if search.money:
         _print(out_console, f"Spent on endpoints so far: {money(search.money)} {decision.objective.currency}.")
-    bought = localised(f"Search: {duration(search.seconds)}, {search.trials} purchases.")
+    took = duration(search.seconds)
+    bought = localised(
+        f"Search: {took}, 1 purchase." if search.trials == 1 else f"Search: {took}, {search.trials} purchases."
+    )
     stopped = _("Stopped because {0}.").format(localised(search.stopped))
     exhaustive = localised(
         f"Running every candidate to the end would have taken about {duration(search.exhaustive_seconds_estimate)}."
@@ -253,10 +256,11 @@ def leaderboard(decision: Decision) -> Table:
             share = [percent(candidate.usage.unanswered_share) if candidate.usage else ""] if missing else []
             table.add_row(*_standing_row(candidate), *share, style=_STATUS.get(candidate.status, "dim"))
     if decision.candidates:
-        table.caption = localised(
+        marks = localised(
             "* winner (its interval allows for its having been chosen)  "
             "= in the best set: may be as good (95 % confidence)"
         )
+        table.caption = f"{marks}  {localised(f'{decision.objective.currency}/mo: running costs and errors')}"
         table.caption_justify = "left"
     return table
 
