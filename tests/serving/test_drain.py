@@ -110,6 +110,7 @@ def running(
 
     with listen(made) as sock:
         server = server_of(service)
+        server.drain._grace = 60.0  # the process that would be ended by force is that of the tests
         thread = threading.Thread(target=serve, args=(server, sock), daemon=True)
         thread.start()
         try:
