@@ -23,7 +23,7 @@ demo: install ## search, fine-tune and bundle a classifier for the BBC News corp
 	$(BIN)/goldilocks demo --out demo-run
 
 test: install ## run the tests (no network)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
 
 check: install ## lint, types, import contracts
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -107,3 +108,22 @@ def test_telemetry_that_somebody_has_imported_stays_imported(tmp_path: Path, mon
     import_openvino()
     assert sys.modules["openvino_telemetry"] is theirs
     monkeypatch.delitem(sys.modules, "openvino")
+
+
+def test_signals_are_handled_after_sessions_were_released(graph: Path) -> None:
+    if find_spec("openvino") is None:
+        pytest.skip("pip install 'goldilocks-lm[openvino]'")
+    # faulthandler sets a signal stack, and OpenVINO another (with AMX), which has to be there when a signal comes.
+    program = """
+import faulthandler, gc, signal, sys
+from pathlib import Path
+from goldilocks.nets.backbones.graph_sessions import OpenVinoSession
+faulthandler.enable()
+first, second = (OpenVinoSession(Path(sys.argv[1])) for _ in range(2))
+first = gc.collect()
+second = gc.collect()
+signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+signal.raise_signal(signal.SIGUSR1)
+"""
+    done = subprocess.run([sys.executable, "-c", program, graph], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "handled"), done.stderr[-400:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import mmap
 import sys
 from collections.abc import Callable, Mapping
@@ -87,7 +88,7 @@ class OpenVinoSession:
             IntegrityError: its weights are in other files.
         """
         _check_alone(path)
-        core = import_openvino().Core()
+        core = _openvino_core()
         options = {
             "INFERENCE_NUM_THREADS": _threads(),
             "PERFORMANCE_HINT": "LATENCY",
@@ -102,6 +103,17 @@ class OpenVinoSession:
         results = self._compiled.create_infer_request().infer(dict(feeds))
         output: npt.NDArray[np.float32] = results[0]
         return output
+
+
+@functools.cache
+def _openvino_core() -> Any:
+    """OpenVINO's core, one for the life of the process.
+
+    On processors with AMX each CPU plug-in sets an alternate signal stack and restores the one before when it is
+    released. With two of them, released in the order in which they were made, that is the stack of the first, which is
+    no longer mapped, and the next signal ends the process.
+    """
+    return import_openvino().Core()
 
 
 def import_openvino() -> Any:

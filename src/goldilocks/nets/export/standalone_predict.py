@@ -9,6 +9,7 @@ In Python:  model = load(Path("this folder")); model.predict("a text")
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import math
@@ -42,15 +43,21 @@ def open_graph(folder: Path) -> Graph:
 
         session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
         return [node.name for node in session.get_inputs()], lambda feeds: session.run(None, feeds)[0]
-    if "openvino" not in sys.modules:  # importing it would send telemetry, unless that package cannot be imported
-        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
-
-    core = openvino.Core()
+    core = _openvino_core()
     compiled = core.compile_model(
         core.read_model(str(folder / "model.xml")), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
     )
     return [port.any_name for port in compiled.inputs], lambda feeds: compiled(feeds)[0]
+
+
+@functools.cache
+def _openvino_core() -> Any:
+    """One for the life of the process: with several that come and go, the next signal may end it (AMX processors)."""
+    if "openvino" not in sys.modules:  # importing it would send telemetry, unless that package cannot be imported
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino.Core()
 
 
 class Model:
