@@ -54,8 +54,8 @@ def test_commands_run_as_written(desk: Path) -> None:
     ]
     assert len(ours) >= 6
     for line in ours:
-        quick = line.split("  #")[0].replace("--budget 3m", "--budget 30s")  # 120 rows need less than the example's
-        quick += " --budget 20s" if "select task.yaml" in line else ""
+        quick = line.split("  #")[0].replace("--budget 3m", "--budget 15s")  # 120 rows need less than the example's
+        quick += " --budget 10s" if "select task.yaml" in line else ""
         done = run(quick, desk)
         if done.returncode in (3, 4):  # budgets are wall-clock time, of which a busy machine needs more
             done = run(re.sub(r"--budget \w+", "--budget 5m", quick) + " --resume", desk)
@@ -90,11 +90,11 @@ def test_the_service_answers_as_written(tmp_path: Path) -> None:  # the Chinese 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_python_runs_as_written(desk: Path) -> None:
-    program, out = blocks(READMES[0], "python")[0].replace("60s", "20s"), "python-run"  # 120 rows need less
+    program, out = blocks(READMES[0], "python")[0].replace("60s", "10s"), "python-run"  # 120 rows need less
     (desk / "program.py").write_text(program)
     done = run(f"{sys.executable} program.py", desk)
     if done.returncode and ("BudgetError" in done.stderr or "BaselineError" in done.stderr):  # a busy machine
-        program, out = program.replace("20s", "5m").replace(out, "longer-run"), "longer-run"
+        program, out = program.replace("10s", "5m").replace(out, "longer-run"), "longer-run"
         (desk / "program.py").write_text(program)
         done = run(f"{sys.executable} program.py", desk)
     assert done.returncode == 0, done.stderr
