@@ -8,6 +8,7 @@ import json
 import os
 import random
 import resource
+import socket
 import statistics
 import subprocess
 import time
@@ -186,9 +187,21 @@ def pin(core: int | None) -> None:
 
 @contextlib.contextmanager
 def running(
-    command: Sequence[str], *, core: int | None = None, env: Mapping[str, str] | None = None, folder: str | None = None
+    command: Sequence[str],
+    *,
+    port: int,
+    core: int | None = None,
+    env: Mapping[str, str] | None = None,
+    folder: str | None = None,
 ) -> Iterator[psutil.Process]:
-    """A service's process on a core; it and its children are ended at the end."""
+    """A service's process on a core; it and its children are ended at the end.
+
+    Raises:
+        OSError: something else listens on the port, so that it would be measured instead.
+    """
+    with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        free.bind(("127.0.0.1", port))
     process = subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,

@@ -123,7 +123,7 @@ def ece(confidence: Any, right: Any, bins: int = 10) -> float:
 
 def speed(bundle: str, texts: list[str], seconds: float) -> dict[str, float]:
     """Latency of one client, capacity with eight, and processor seconds per request."""
-    with running([sys.executable, "-m", "goldilocks", "serve", bundle, "--port", str(PORT)]) as process:
+    with running([sys.executable, "-m", "goldilocks", "serve", bundle, "--port", str(PORT)], port=PORT) as process:
         asyncio.run(first_answer(Load(PORT, texts)))
         single, eight = Load(PORT, texts), Load(PORT, texts)
         asyncio.run(single.run(1, seconds))

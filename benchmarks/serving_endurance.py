@@ -175,7 +175,7 @@ def main() -> None:
             )
         )
         command = [sys.executable, "-m", "goldilocks", "serve", "--config", str(config)]
-        with running(command, core=1 if two else None) as process:
+        with running(command, port=PORT, core=1 if two else None) as process:
             asyncio.run(first_answer(Load(PORT, texts)))
             result |= phases(chosen.bundle, texts, process, chosen.minutes, chosen.seconds)
     result["load_average_after"] = psutil.getloadavg()

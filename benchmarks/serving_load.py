@@ -53,7 +53,7 @@ def mixed(texts: list[str], count: int, seed: int = 0) -> list[str]:
 def one_run(chosen: Side, texts: list[str], clients: list[int], seconds: float, core: int | None) -> dict[str, Any]:
     """Start a side, load it with each number of clients, and end it."""
     begun = time.perf_counter()
-    with running(chosen.command, core=core, env=chosen.env, folder=chosen.folder) as process:
+    with running(chosen.command, port=PORT, core=core, env=chosen.env, folder=chosen.folder) as process:
         asyncio.run(first_answer(Load(PORT, texts, chosen.body)))
         measured: dict[str, Any] = {"start_seconds": round(time.perf_counter() - begun, 2), "clients": {}}
         for count in clients:
