@@ -1,7 +1,7 @@
 """The Python API: ``select``, ``check``, ``tune``, ``evaluate`` on files, frames, rows and task files.
 
-Each function resolves what it is given to a ``TaskSpec`` and calls ``flow`` or ``judge``. Rows held in memory are
-written to the run's folder first, so that a run can be resumed, decided again and reported like any other.
+Each function turns its input into a ``TaskSpec`` and calls ``flow`` or ``judge``. Rows held in memory are first
+written to the run folder, so that the run can be resumed, decided again and reported like any other.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from goldilocks.bundle.read import Bundle
 
 Columns = str | Mapping[str, str]
-"""A column; or, of tasks that take several texts, role -> column."""
+"""A column; for tasks with several texts, role -> column."""
 _YAML = (".yaml", ".yml")
 
 
@@ -47,20 +47,20 @@ def select(
     Args:
         data: A task file (``.yaml``), a ``TaskSpec``, a data file or folder, a frame (pandas, Polars, Arrow,
             ``datasets.Dataset``) or a list of dicts.
-        settings: Where to write, whether to resume, whether the Hub may be asked.
-        text: The column of the text, where it is not named ``text``; of tasks that take several texts, role -> column.
-        target: The column of the right answer, where it is not named as the task names it (``label``).
-        task: File name in ``tasks/``; without a task file ``text_classification``.
-        budget: Wall clock of the search: seconds, or ``"90s"``, ``"20m"``, ``"1h"``.
+        settings: Where to write, whether to resume, whether the Hub may be contacted.
+        text: The text column, if its name is not ``text``; for tasks with several texts, role -> column.
+        target: The column with the gold answer, if it does not have the task's own name for it (``label``).
+        task: File name in ``tasks/``; ``text_classification`` by default, if ``data`` is not a task file.
+        budget: Wall-clock time of the search: seconds, or ``"90s"``, ``"20m"``, ``"1h"``.
         out: Folder of the run; overrides ``settings.out``.
         seed: Seed of the split and of training.
-        progress: Called as work goes on. Without it, progress is drawn in terminals and notebooks.
+        progress: Called with each progress event. Without it, progress is displayed in terminals and notebooks.
 
     Returns:
         The decision, as in ``decision.json``. The bundle is in ``out / "bundle"``, the report in ``out``.
 
     Raises:
-        GoldilocksError: see ``errors.py`` for the kinds, and for what to do about each.
+        GoldilocksError: see ``errors.py`` for its subclasses and what to do about each.
 
     Example::
 
@@ -82,7 +82,7 @@ def select(
 
 
 def check(data: Any, *, text: Columns | None = None, target: Columns | None = None, task: str | None = None) -> Dataset:
-    """Read, check and split the data; nothing is trained. The findings are in the result.
+    """Read, check and split the data without training. The findings are in the result.
 
     Args:
         data: As for ``select``.
@@ -91,10 +91,10 @@ def check(data: Any, *, text: Columns | None = None, target: Columns | None = No
         task: As for ``select``.
 
     Returns:
-        The three parts, the profile and the findings; nothing is written.
+        The training, validation and test set, the profile and the findings; nothing is written.
 
     Raises:
-        GoldilocksError: the data cannot be used as they are; the message says what to do.
+        GoldilocksError: the data cannot be used in their present form; the message says what to do.
     """
     # The folder is empty unless the rows are held in memory.
     with tempfile.TemporaryDirectory() as scratch, errors_in_words(data, Path(scratch)):
@@ -122,19 +122,19 @@ def tune(
     Args:
         data: As for ``select``.
         candidate: ``family/model/method``, e.g. ``encoder/all-MiniLM-L6-v2/full``.
-        settings: Where to write, whether the Hub may be asked.
+        settings: Where to write, whether the Hub may be contacted.
         text: As for ``select``.
         target: As for ``select``.
         task: As for ``select``.
         out: Folder of the bundle; overrides ``settings.out``.
         seed: Seed of the split and of training.
-        config: Fields of ``records.TrainingConfig`` that replace the family's own.
+        config: Fields of ``records.TrainingConfig`` that override the defaults of the family.
 
     Returns:
         The validation score by the task's deciding metric, with its 95 % interval.
 
     Raises:
-        MissingError: no candidate of that name fits the task; the nearest is named.
+        MissingError: no candidate of that name fits the task; the message names the closest one.
         InputError: the folder is not empty, or the data cannot be used.
     """
     settings = settings or RunSettings()
@@ -161,29 +161,30 @@ def continue_tuning(
     seed: int | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> ContinualReport:
-    """Train a bundle further on new data, keep it from forgetting, and write the result as a bundle to ``out``.
+    """Train a bundle further on new data while limiting forgetting, and write the result as a bundle to ``out``.
 
     Args:
-        bundle: A bundle, or its folder; it does not change.
+        bundle: A bundle, or its folder; it is not modified.
         data: New data, as for ``select``.
         settings: Where to write.
-        name: What the new data are called, in the report and as a domain; without it the file's name, or "new data".
-        old_data: What the bundle was tuned on, as for ``select``, or folders of runs: one, a list, or a dict from what
-            each is called. Rows in memory without a name are "old data 1" and so on. Forgetting is measured on them.
-        strategy: File name in strategies/, or ``"none"``; without it ``replay`` where there are old data.
+        name: Name of the new data in the report and as a domain; by default, the name of the file, or "new data".
+        old_data: The data on which the bundle was tuned, as for ``select``, or run folders: one, a list, or a dict from
+            name to data. Rows in memory without a name are called "old data 1" and so on. Forgetting is measured on
+            these data.
+        strategy: File name in strategies/, or ``"none"``; by default, ``replay`` if there are old data.
         options: Options of the strategy.
-        method: File name in methods/; without it that of the bundle.
-        text: As for ``select``; without it the column that the bundle was trained on, or the role's own name.
-        target: Likewise.
+        method: File name in methods/; by default, the method of the bundle.
+        text: As for ``select``; by default, the column on which the bundle was trained, or the role's own name.
+        target: As for ``text``.
         out: Folder of the new bundle; overrides ``settings.out``.
-        seed: Seed of the split and of training; the split of old data is that of the bundle if the seed is.
-        config: Fields of ``records.TrainingConfig`` that replace the family's own.
+        seed: Seed of the split and of training; with the seed of the bundle, old data are split as they were for it.
+        config: Fields of ``records.TrainingConfig`` that override the defaults of the family.
 
     Returns:
-        Scores before and after the update, their average and what was forgotten, with intervals.
+        Scores before and after the update, their average, and the forgetting, with intervals.
 
     Raises:
-        MissingError: there is no such bundle, strategy or method.
+        MissingError: the bundle, the strategy or the method does not exist.
         InputError: the bundle cannot be trained further, or the data cannot be used.
 
     Example::
@@ -213,7 +214,7 @@ def continue_tuning(
 
 
 def _called(data: Any) -> dict[str, Any]:
-    """What old data are called -> the data; files and folders by their own name."""
+    """Name -> old data; files and folders have their own name."""
     if isinstance(data, Mapping):
         return dict(data)
     several = [data] if isinstance(data, str | Path) or is_frame(data) or is_rows(data) else list(data)
@@ -268,13 +269,13 @@ def evaluate(
     Args:
         bundle: A bundle, or its folder.
         data: A data file or folder, a frame or a list of dicts.
-        text: The column of the text; without it, the column the bundle was trained on, or the role's own name.
-        target: The column of the right answer; likewise.
-        domain: Domain of all rows, for a bundle with a part for each; ``None``: the model chooses.
+        text: The text column; by default, the column on which the bundle was trained, or the role's own name.
+        target: The column with the gold answer, with the same default.
+        domain: Domain of all rows, for a bundle with a part for each domain; ``None``: the model routes each row.
 
     Returns:
-        Scores with 95 % intervals (``.scores``), confusion matrix, slices, calibration and errors; ``.to_frame()`` and
-        ``.plot()`` show it.
+        Scores with 95 % intervals (``.scores``), confusion matrix, slices, calibration and errors; see also
+        ``.to_frame()`` and ``.plot()``.
 
     Raises:
         GoldilocksError: the bundle or the rows cannot be used; the message says what to do.
@@ -304,10 +305,10 @@ def task_spec(
     budget: str | float | None = None,
     seed: int | None = None,
 ) -> TaskSpec:
-    """The ``TaskSpec`` of a call of ``select``, ``check`` or ``tune``; rows in memory are written to ``folder``.
+    """The ``TaskSpec`` for a call of ``select``, ``check`` or ``tune``; rows in memory are written to ``folder``.
 
     Raises:
-        InputError: ``data`` is of a kind that cannot be read, or columns are named although a task file is given.
+        InputError: ``data`` has an unsupported type, or columns are given in addition to a task file.
     """
     if isinstance(data, TaskSpec) or (isinstance(data, str | Path) and Path(data).suffix.lower() in _YAML):
         if text is not None or target is not None or task is not None:
@@ -336,10 +337,10 @@ def _with(spec: TaskSpec, budget: str | float | None, seed: int | None) -> TaskS
 
 
 def fields_of(task: str, text: Columns | None, target: Columns | None) -> dict[str, str]:
-    """Role -> column, from the columns of text and right answer.
+    """Role -> column, from the columns of the text and the gold answer.
 
     Raises:
-        InputError: one column is given where the task has several roles; they are named.
+        InputError: a single column is given but the task has several roles; the message names them.
     """
     plugin = plugins.load("tasks", task)
     required = [role for role in plugin.FIELDS if role not in plugin.OPTIONAL]

@@ -93,14 +93,14 @@ def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, pro
 
     Args:
         task: A task file, or a ``TaskSpec``.
-        settings: Run folder, resuming, use of the Hub, and others.
+        settings: Run folder, whether to resume, use of the Hub, and other settings.
         progress: Called with each progress event.
 
     Returns:
-        The decision; the same as in ``decision.json``. The bundle is in ``settings.out / "bundle"``.
+        The decision, as in ``decision.json``. The bundle is in ``settings.out / "bundle"``.
 
     Raises:
-        GoldilocksError: see ``errors.py`` for the kinds, and for what to do about each.
+        GoldilocksError: see ``errors.py`` for its subclasses and what to do about each.
     """
     spec = task if isinstance(task, TaskSpec) else read_task(task)
     settings = settings or RunSettings()
@@ -122,7 +122,7 @@ def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, pro
 def build(
     spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress: Progress, workers: Workers
 ) -> Decision:
-    """From a task to a bundle. The workspace must be claimed."""
+    """Take a task to a bundle. The workspace must be claimed."""
     task, policy = plugins.load("tasks", spec.task), plugins.load("policies", settings.policy)
     metric_name, _ = deciding_metric(spec, task)
     check_kinds(spec.candidates.combine)
@@ -132,21 +132,21 @@ def build(
         plugins.load("compressors", name)  # a mistyped name is an error before anything is paid for
 
     dataset = _read_data(spec, task, workspace, progress)  # read, checked, split, fingerprinted
-    _answer_for_baselines(spec, task, dataset, workspace)  # what a winner must be better than
-    workspace.write_task(spec)  # a resumed run goes on from here: until now nothing of it was changed
-    pool = _find_candidates(spec, task, dataset, settings, workspace, progress)  # the excluded ones with reasons
-    restart_seconds = guard.clock.elapsed() - guard.clock.spent_before  # a resumed run takes these again
-    sealed = dataset.sealed()  # from here to the decision nothing sees the test set
+    _answer_for_baselines(spec, task, dataset, workspace)  # the winner must be better than these
+    workspace.write_task(spec)  # until here, a resumed run has not been changed
+    pool = _find_candidates(spec, task, dataset, settings, workspace, progress)  # excluded ones have a reason
+    restart_seconds = guard.clock.elapsed() - guard.clock.spent_before  # a resumed run needs this time again
+    sealed = dataset.sealed()  # from here to the decision, nothing has access to the test set
     trained = with_copies(sealed, spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)
-    offline = settings.offline and not spec.candidates.hub  # asking for the Hub's models is asking for the network
+    offline = settings.offline and not spec.candidates.hub  # candidates from the Hub permit network access
     store = RunStore(sealed, workload(trained), workspace, offline, spec.seed, spec.options, spec.training)
     store.short_schedules = pool.short_schedules
     store.augmented = trained.train
     store.unlabelled = unlabelled_pairs(spec, task, dataset, offline=settings.offline)
-    _use_experience(settings, workspace)  # what is expected of candidates before they are seen
+    _use_experience(settings, workspace)  # the prior over candidates
     context = _race_context(spec, task, settings, (dataset, pool, nothing_screened(pool)), store, guard)
     import_training()
-    finish_cheapest(context, policy)  # whatever follows, there is an answer
+    finish_cheapest(context, policy)  # from here on, every search has a winner
     context = replace(
         context,
         screening=_screen_once(sealed, pool, store, guard),  # frozen features, no training
@@ -156,18 +156,18 @@ def build(
 
     openings = workspace.test_openings()  # of decisions before this run was resumed
     finished = None
-    while finished is None:  # once, unless a candidate fails after the race: then the race continues among the others
+    while finished is None:  # one pass, unless the winner fails after the race: then the race continues without it
         progress(StageStarted("race", len(context.screening.kept)))
-        forget_combinations(workspace, pool)  # of an earlier session or pass: they are made again
-        trials, stopped = race(context, policy)  # partial training runs, bought while they are worth their price
+        forget_combinations(workspace, pool)  # those of an earlier session or pass are made again
+        trials, stopped = race(context, policy)  # partial training runs, bought as long as they are worth their price
         store.drop_checkpoints(trials)
-        judged, trials = with_combinations(context, trials, store)  # further candidates, made from finished ones
+        judged, trials = with_combinations(context, trials, store)  # additional candidates, made from finished ones
         progress(StageStarted("decision"))
         decision = _decide(judged, (trials, stopped), settings.policy, metric_name, store, guard)
         if decision is None:
             continue
         decision = replace(decision, test_openings=openings + 1)
-        write_text(workspace.decision, to_json(decision))  # on the disk before the test set is opened
+        write_text(workspace.decision, to_json(decision))  # on disk before the test set is opened
         rule = _loss_rule(spec, task, dataset).answer_rule
         finished = _hand_over(decision, rule, dataset, judged.pool, store, guard)  # test score, bundle
 
@@ -184,7 +184,7 @@ def _workers(settings: RunSettings) -> AbstractContextManager[Workers]:
 
 
 def _sharing(workers: Workers, store: RunStore, spec: TaskSpec, task: Task, settings: RunSettings) -> Workers:
-    """The workers, with all that purchases need handed over where they are other processes."""
+    """The workers; those in other processes receive everything that purchases need."""
     if not workers.in_process:
         _, metric = deciding_metric(spec, task)
         rule = _loss_rule(spec, task, store.dataset)
@@ -216,7 +216,7 @@ def _read_data(spec: TaskSpec, task: Task, workspace: Workspace, progress: Progr
 
 
 def _answer_for_baselines(spec: TaskSpec, task: Task, dataset: Dataset, workspace: Workspace) -> None:
-    """Write what the trivial baselines, and the user's incumbent, answer to the validation items."""
+    """Write the answers of the trivial baselines and of the user's incumbent to the validation items."""
     _loss_rule(spec, task, dataset)  # prices that do not fit the task end the run before anything is paid for
     if workspace.baselines.exists():
         return
@@ -237,7 +237,7 @@ def _find_candidates(
 ) -> Pool:
     progress(StageStarted("candidates"))
     pool = candidates(spec, task, dataset, settings, machine())
-    if "epochs" not in spec.training:  # a large model is raced with as many epochs as the budget has time for
+    if "epochs" not in spec.training:  # a large model is raced with as many epochs as fit into the budget
         known = read_record(Pool, workspace.pool).short_schedules if workspace.pool.exists() else {}
         begun = {trial.candidate for trial in workspace.read_trials()}
         pool = with_short_schedules(pool, workload(dataset), spec.budget_seconds, begun=begun, known=known)
@@ -246,7 +246,7 @@ def _find_candidates(
 
 
 def _screen_once(dataset: Dataset, pool: Pool, store: RunStore, guard: Guard) -> Screening:
-    """The screening of this run; read from its file if it is there already."""
+    """The screening of this run; read from its file if it exists."""
     guard.progress(StageStarted("screening", len(pool.candidates)))
     workspace = guard.workspace
     if workspace.screening.exists():
@@ -270,7 +270,7 @@ def _screen_once(dataset: Dataset, pool: Pool, store: RunStore, guard: Guard) ->
 
 
 def _use_experience(settings: RunSettings, workspace: Workspace) -> None:
-    """Keep the experience with the run, so that a resumed one goes by what it began with."""
+    """Store the experience with the run, so that a resumed run uses the same prior."""
     if not workspace.experience.exists() and not workspace.trials.exists():
         local = settings.experience == "local"
         write_text(workspace.experience, to_json(ExperienceStore().experience() if local else recorded_experience()))
@@ -318,7 +318,7 @@ def _decide(
     store: RunStore,
     guard: Guard,
 ) -> Decision | None:
-    """The decision, once more after compression where the task asks for it; ``None``: the race has to go on.
+    """The decision, made again after compression if the task asks for it; ``None``: the race must continue.
 
     ``outcome``: the trials, and why the race stopped.
     """
@@ -331,12 +331,12 @@ def _decide(
     decision = concluded(compressed=False)
     if decision is None or context.spec.compress.max_loss is None:
         return decision
-    _compress(decision, context, store, guard)  # the winner, and what lost on cost alone, are made smaller ...
-    return concluded(compressed=True)  # ... and priced again
+    _compress(decision, context, store, guard)  # compress the winner and the candidates that lost on cost alone ...
+    return concluded(compressed=True)  # ... and price them again
 
 
 def _compress(decision: Decision, context: RaceContext, store: RunStore, guard: Guard) -> None:
-    """Compress the winner and what lost on cost alone, as far as that is not in the run's folder yet."""
+    """Compress the winner and the candidates that lost on cost alone, unless the run folder has the result already."""
     limit = context.spec.compress.candidates
     names = second_chances(decision, context.pool, context.metric, limit)
     guard.progress(StageStarted("compression", len(names)))
@@ -355,7 +355,7 @@ def _compressed(
     store: RunStore,
     guard: Guard,
 ) -> CompressedCandidate:
-    """One candidate, with the form that has the lowest J among those that pass the gate, if it has one."""
+    """One candidate, with the form of the lowest J among those that pass the gate, if any."""
     workspace, dataset, rule = guard.workspace, context.dataset, context.rule
     candidate = next(candidate for candidate in context.pool.candidates if candidate.name == name)
     standing = next(standing for standing in decision.candidates if standing.candidate == name)
@@ -434,7 +434,7 @@ def _hand_over(
 
 
 def _report(workspace: Workspace, decision: Decision, dataset: Dataset, evaluation: Evaluation) -> Path:
-    """Write ``report.html`` and the evaluation it is made from."""
+    """Write ``report.html`` and the evaluation on which it is based."""
     write_text(workspace.evaluation, to_stored(evaluation))
     return write_report(workspace.report, _records(workspace, decision, dataset.profile, dataset.findings, evaluation))
 

@@ -1,7 +1,8 @@
 """scikit-learn estimators: ``GoldilocksClassifier``, ``GoldilocksRegressor`` and ``GoldilocksTagger``.
 
-``fit`` runs the whole selection on the training rows (split again inside, seeded) and keeps the winner's bundle, so the
-estimators work in pipelines, ``clone`` and ``cross_val_score``, on sequences of texts instead of feature matrices.
+``fit`` runs the whole selection on the training rows (which it splits again, with a seed) and keeps the bundle of the
+winner. The estimators work in pipelines, ``clone`` and ``cross_val_score``, on sequences of texts instead of feature
+matrices.
 
 Example::
 
@@ -59,12 +60,12 @@ class _SelectingEstimator(BaseEstimator):  # type: ignore[misc]
         """Set parameters; ``fit`` checks them.
 
         Args:
-            budget: Wall clock of each ``fit``: seconds, or ``"90s"``, ``"20m"``, ``"1h"``.
-            metric: File name in ``metrics/`` of the metric that decides; ``None``: the task's own.
-            families: Families that take part; ``None``: all that fit the task.
-            methods: Methods that take part; ``None``: all that fit the task.
-            error_cost: Money that one wrong answer costs.
-            out: Folder of the run; ``None``: a temporary folder that lives as long as the estimator.
+            budget: Wall-clock time of each ``fit``: seconds, or ``"90s"``, ``"20m"``, ``"1h"``.
+            metric: Deciding metric, by its file name in ``metrics/``; ``None``: the task's own.
+            families: Families of candidates; ``None``: all that fit the task.
+            methods: Methods of the candidates; ``None``: all that fit the task.
+            error_cost: Cost of one wrong answer, in money.
+            out: Run folder; ``None``: a temporary folder that lives as long as the estimator.
             seed: Seed of the split and of training.
         """
         self.budget = budget
