@@ -51,6 +51,7 @@ PET_WORDS = {
 """Words of labels that are none."""
 SETFIT = """
 import json, resource, sys, time
+from collections import Counter
 begun = time.perf_counter()
 import torch
 from datasets import Dataset
@@ -58,7 +59,13 @@ from setfit import SetFitModel, Trainer, TrainingArguments
 given = json.loads(sys.stdin.read())
 model = SetFitModel.from_pretrained(given["model"])
 train = Dataset.from_dict({"text": given["texts"], "label": given["gold"]})
-steps = given["max_steps"]
+# In SetFit a number of steps replaces the epochs. Its default epoch holds each pair of the more frequent kind (of one
+# label or of two) once, and as many of the other.
+counts = Counter(given["gold"]).values()
+same = sum(count * (count - 1) // 2 for count in counts)
+pairs = sum(counts) * (sum(counts) - 1) // 2
+epoch = -(-2 * max(same, pairs - same) // 16)
+steps = given["max_steps"] if 0 < given["max_steps"] < epoch else -1
 arguments = TrainingArguments(batch_size=16, num_epochs=1, max_steps=steps, seed=given["seed"], report_to="none",
                               save_strategy="no", eval_strategy="no", output_dir=given["scratch"],
                               show_progress_bar=False)
