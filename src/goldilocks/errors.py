@@ -1,4 +1,4 @@
-"""Every error Goldilocks raises on purpose, and the exit code a command ends with.
+"""The exceptions that Goldilocks raises deliberately, with the exit code of the command.
 
 GoldilocksError
 ├── InputError        2  the caller's data or options are wrong           -> fix the input
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 
 class GoldilocksError(Exception):
-    """Base class: catch this to catch everything Goldilocks raises on purpose."""
+    """Base class of all exceptions that Goldilocks raises deliberately."""
 
     EXIT_CODE = 2
 
@@ -37,11 +37,11 @@ class IntegrityError(GoldilocksError):
 
 
 class EndpointError(GoldilocksError):
-    """An endpoint does not answer as it should, or has used up the money it may."""
+    """An endpoint does not answer as it should, or has reached its spending cap."""
 
 
 class RefusedItemError(EndpointError):
-    """An endpoint refuses one item: its content filter does, or it is longer than the model's context."""
+    """An endpoint refuses one item, because of its content filter or because it is longer than the model's context."""
 
 
 class ProcessError(GoldilocksError):
@@ -49,7 +49,7 @@ class ProcessError(GoldilocksError):
 
 
 class WorkerLostError(ProcessError):
-    """A worker of a race has ended in the middle of a job; nothing but that job is lost."""
+    """A worker of a race has ended in the middle of a job; only that job is lost."""
 
 
 class RequestError(GoldilocksError):
@@ -73,7 +73,7 @@ class LimitError(GoldilocksError):
 
 
 class BaselineError(GoldilocksError):
-    """No candidate is better than a trivial baseline, or than the user's incumbent; all is written all the same."""
+    """No candidate is better than a trivial baseline or the user's incumbent; all results are written nevertheless."""
 
     EXIT_CODE = 3
 
@@ -85,6 +85,6 @@ class BudgetError(GoldilocksError):
 
 
 class UnansweredError(GoldilocksError):
-    """A service has stopped at its deadline, and some of the requests it had accepted were refused instead."""
+    """A service stopped at its deadline and refused some of the requests that it had accepted."""
 
     EXIT_CODE = 4

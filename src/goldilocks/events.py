@@ -1,4 +1,4 @@
-"""What long work reports while it goes on: typed progress events.
+"""Typed progress events of long-running operations.
 
 A progress callback takes one event. Match on its class::
 
@@ -25,7 +25,7 @@ class StageStarted:
     """``data``, ``candidates``, ``screening``, ``race``, ``decision``, ``compression``, ``test``, ``bundle``,
     ``tuning`` or ``comparison``; of pre-training ``tokenizer``, ``packing``, ``training`` and ``writing``."""
     candidates: int = 0
-    """Candidates that take part, where the stage knows."""
+    """Number of candidates that take part, if known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class PurchaseStarted:
 
 @dataclass(frozen=True, slots=True)
 class TrainingStep:
-    """A run moved on."""
+    """A training run has progressed."""
 
     candidate: str
     share: float
@@ -94,7 +94,7 @@ class CompressionTried:
 
 @dataclass(frozen=True, slots=True)
 class CandidateFailed:
-    """A candidate was excluded, because something went wrong with it; the others continue."""
+    """A candidate was excluded because of an error; the others continue."""
 
     failure: Failure
     seconds_left: float
@@ -103,7 +103,7 @@ class CandidateFailed:
 
 @dataclass(frozen=True, slots=True)
 class AnswersTooSlow:
-    """A candidate was put aside, because its answers to the validation texts take longer than the budget lasts."""
+    """A candidate was set aside because answering the validation texts would exceed the budget."""
 
     candidate: str
     seconds_left: float
@@ -112,7 +112,7 @@ class AnswersTooSlow:
 
 @dataclass(frozen=True, slots=True)
 class WorkerLost:
-    """A worker ended in the middle of a rung; the rung is lost, and bought again where it is still worth its price."""
+    """A worker ended in the middle of a rung; the rung is lost, and bought again if it is still worth its price."""
 
     candidate: str
     share: float
@@ -122,7 +122,7 @@ class WorkerLost:
 
 @dataclass(frozen=True, slots=True)
 class TrackerFailed:
-    """An experiment tracker was switched off, because something went wrong with it; the run continues."""
+    """An experiment tracker was switched off because of an error; the run continues."""
 
     tracker: str
     reason: str

@@ -46,28 +46,28 @@ class RunSettings:
     """Choices that belong to one run and not to the task."""
 
     out: Path = Path("run")
-    """Folder the run is written to (the workspace)."""
+    """Run folder: everything is written to it."""
     resume: bool = False
-    """Go on with a run that was interrupted."""
+    """Continue an interrupted run."""
     offline: bool = True
-    """Never ask the Hub; ``False`` lets models be fetched from it (``HF_ENDPOINT`` is honoured)."""
+    """Never contact the Hub; with ``False``, models are fetched from it (``HF_ENDPOINT`` is honoured)."""
     policy: str = "value"
-    """File name in policies/: which purchase the race makes next."""
+    """File name in policies/: the rule that picks the next purchase of the race."""
     threads: int = 0
-    """Threads for compute; 0: one per core."""
+    """Compute threads; 0: one per core."""
     unsafe_execution: bool = False
-    """Run what models write on a machine without namespaces too: with this user's rights, kept in by Python alone."""
+    """Run generated programs even without namespaces: with this user's rights, restricted by Python only."""
     experience: str = "shipped"
-    """What the race expects of candidates before it has seen them: ``shipped`` (recorded with the package) or ``local``
-    (the user's own, on top; see ``goldilocks experience``)."""
+    """The prior of the race: ``shipped`` (comes with the package) or ``local`` (the user's own experience in addition;
+    see ``goldilocks experience``)."""
     processes: int = 0
-    """Processes that tune one candidate together, each on a part of every batch; 0: this one, without checkpoints."""
+    """Number of processes that tune one candidate, each on a part of every batch; 0: this process, no checkpoints."""
     executor: str = "local"
-    """File name in executors/: where the purchases of a race are carried out."""
+    """File name in executors/: where the purchases of the race are carried out."""
     address: str | None = None
     """Address of the executor's cluster; ``None``: see the executor."""
     shard: bool = False
-    """Whether each of these processes keeps only a part of every weight (fully sharded data parallelism)."""
+    """Whether each of these processes keeps only a shard of every weight (fully sharded data parallelism)."""
     max_disk_mb: float | None = None
     """Disk limit of the run folder in MB: the race makes no purchase that would exceed it; ``None``: no limit."""
 

@@ -59,7 +59,7 @@ class Bundle:
 
     @property
     def domains(self) -> tuple[str, ...]:
-        """The domains that its model has a part for; none of most bundles."""
+        """The domains for which the model has a part; empty for most bundles."""
         return tuple(self.model.domain_names) if isinstance(self.model, SupportsDomains) else ()
 
     def answers(
@@ -69,20 +69,20 @@ class Bundle:
         generation: Generation | None = None,
         domains: Sequence[str | None] | None = None,
     ) -> Answers:
-        """Answers to items (the model's input), in order, column by column; rows become items by ``items``.
+        """Answers to items (the model's input), in order and by column; ``items`` turns rows into items.
 
-        An item gets the same answer alone and in a batch. Texts are normalised as ``info.normalisation`` says; spans
-        and extracted answers are those of the text as it was given. For tags the words of a raw text are tokenized as
-        those of the training rows were.
+        An item gets the same answer alone and in a batch. Texts are normalised according to ``info.normalisation``;
+        spans and extracted answers refer to the original text. For tags, a raw text is split into words in the same
+        way as the training rows.
 
         Args:
             items: The model's input.
-            generation: Settings of this request, for models that generate; ``None``: the model's own.
-            domains: The domain of each item, for models with ``domains``; ``None``: the model chooses.
+            generation: Generation settings of this request, for generative models; ``None``: the model's own.
+            domains: The domain of each item, for models with ``domains``; ``None``: the model routes it.
 
         Raises:
-            InputError: the model does not generate, or not as many tokens as requested; or it has no such domain.
-            IntegrityError: the model fails, or its answers have not the shape that the bundle describes.
+            InputError: the model does not generate, cannot generate as many tokens as requested, or has no such domain.
+            IntegrityError: the model fails, or its answers do not have the shape that the bundle describes.
         """
         try:
             answers = self._answered(items, generation, domains)
@@ -162,10 +162,10 @@ class Bundle:
         return replace(answers, values=tuple(values))
 
     def columns(self, available: Iterable[str]) -> dict[str, str]:
-        """Role -> column to read it from: the column of the training data, or one named like the role.
+        """Role -> the column from which it is read: the column of the training data, or one named like the role.
 
         Args:
-            available: Columns of the rows. Where neither is among them, the column of the training data is returned.
+            available: Columns of the rows. If neither is among them, the column of the training data is returned.
         """
         present = set(available)
         task = plugins.load("tasks", self.info.task)
@@ -176,13 +176,13 @@ class Bundle:
         """The model's input for each row, as ``goldilocks predict`` takes rows.
 
         Args:
-            rows: A list of rows, each a text, a tuple of texts where the task reads several, or a mapping from role or
+            rows: A list of rows, each a text, a tuple of texts if the task has several, or a mapping from role or
                 column of the training data to cell (a label in it is ignored); or a frame (pandas, Polars, Arrow,
                 ``datasets``) with these columns.
 
         Raises:
-            InputError: ``rows`` is one string, a frame lacks a column, or a row cannot be used; its position from 0 is
-                named.
+            InputError: ``rows`` is a single string, a frame lacks a column, or a row cannot be used (the message gives
+                its position, from 0).
         """
         if isinstance(rows, str):
             raise InputError("texts is one string; pass a list of texts, e.g. predict([text]).")
@@ -215,7 +215,7 @@ class Bundle:
     def probabilities(self, texts: Rows) -> Floats:
         """Probability of each label for each item, ``(n_items, n_labels)``, float32; a row sums to 1.
 
-        Only for bundles that predict labels; of multi-label bundles each probability is independent.
+        Only for bundles that predict labels; in multi-label bundles, each probability is independent.
         """
         return self.answers(self.items(texts)).probabilities
 
@@ -230,12 +230,12 @@ class Bundle:
 
         Args:
             texts: The rows.
-            generation: Settings of this request, for models that generate; the model itself does not change, so
+            generation: Generation settings of this request, for generative models. The model itself does not change, so
                 requests with different settings may run at the same time.
-            domain: One of ``domains`` for all rows, or one for each (``None``: the model chooses).
+            domain: One of ``domains`` for all rows, or one for each (``None``: the model routes it).
 
         Raises:
-            InputError: as ``items`` and ``answers``; or there are not as many domains as rows.
+            InputError: as in ``items`` and ``answers``, or the number of domains differs from the number of rows.
         """
         items = self.items(texts)
         stated = [domain] * len(items) if isinstance(domain, str) else domain
@@ -246,15 +246,15 @@ class Bundle:
     def generate(
         self, texts: Iterable[Text | Mapping[str, Any]], *, generation: Generation | None = None, batch_rows: int = 16
     ) -> Iterator[Prediction]:
-        """As ``predict``, batch by batch: a prediction is yielded as soon as its batch is finished.
+        """Like ``predict``, but batch by batch: a prediction is yielded as soon as its batch is finished.
 
         Args:
-            texts: The rows; they may be an iterator, of which no more than a batch is held.
-            generation: Settings of this request; ``None``: the model's own.
-            batch_rows: Rows of a batch.
+            texts: The rows, possibly an iterator; at most one batch of it is held in memory.
+            generation: Generation settings of this request; ``None``: the model's own.
+            batch_rows: Rows per batch.
 
         Raises:
-            InputError: as ``predict``; or the model does not generate token by token.
+            InputError: as in ``predict``, or the model does not generate token by token.
         """
         self._generator()
         return self._generated(iter(texts), generation, batch_rows)
@@ -286,11 +286,11 @@ def _cut(text: str, spans: Sequence[tuple[int, int]], *, lines: bool) -> tuple[s
 
 
 def load(folder: Path | str) -> Bundle:
-    """Read a bundle. Every file's SHA-256 is checked, nothing is unpickled.
+    """Load a bundle. The SHA-256 of every file is checked, and nothing is unpickled.
 
     Raises:
         MissingError: there is no bundle, or a package that its family or engine needs is not installed.
-        IntegrityError: it is damaged, holds what it should not, or was written by a newer Goldilocks.
+        IntegrityError: it is damaged, contains unexpected files, or was written by a newer version of Goldilocks.
     """
     folder = Path(folder)
     info = read_info(folder)
