@@ -60,14 +60,18 @@ from goldilocks.support.machine.hardware import set_threads
 
 PAGE = """# Scores of the pool
 
-Test scores and costs of the candidates that need no hub, on a public data set of each task. Written by
-`benchmarks/pool.py` (`--candidates` without a value rewrites this page from the record); seed 0, one core of machine B
-of [measured.md](measured.md), under other load. The numbers of training and test rows are in the first column. Within
-a data set, candidates are ordered by validation score, best first, as a search would rank them. Tuning is processor
-time; latency is the median of single requests in a fresh process; J is money per month with the default objective, at
-the test loss. Candidates that take hours on one core were left out. Rows with the multilingual encoder, the method
-`cosine`, `collaborative` or at most 1,000 test rows of ChnSentiCorp, TNEWS and LCQMC are of two busy cores of an Intel
-Xeon without bfloat16. For relations, MiniLM is classified from the hidden states at the two entity markers.
+This page lists the test scores and costs of the candidates that need no hub, on a public data set for each task. It is
+written by `benchmarks/pool.py` (`--candidates` without a value rewrites this page from the record). The seed is 0, and
+the machine is one core of machine B of [measured.md](measured.md), under other load.
+
+- The first column gives the numbers of training and test rows. Within a data set, candidates are ordered by validation
+  score, best first, as a search would rank them.
+- Tuning is processor time. Latency is the median of single requests in a fresh process. J is money per month with the
+  default objective, at the test loss.
+- Candidates that take hours on one core were left out.
+- Rows with the multilingual encoder, the method `cosine`, `collaborative` or at most 1,000 test rows of ChnSentiCorp,
+  TNEWS and LCQMC were measured on two busy cores of an Intel Xeon without bfloat16.
+- For relations, MiniLM is classified from the hidden states at the two entity markers.
 """
 
 SEARCHES = "## One search for each task"

@@ -47,10 +47,10 @@ from goldilocks.settings import RunSettings
 from goldilocks.support.files import read_record
 
 PAGE = """
-One `goldilocks select` with its defaults for each task, on the candidates that need no hub: {minutes:g} minutes each,
-at most {rows:,} training rows; {processor}, {cores} cores. Written by `benchmarks/tasks_overview.py`; seed {seed}. The
-baseline is the best trivial one (constant, copying, nearest training answer) on the same test rows. The verdict is that
-of the search, by a test on the validation rows.
+The table shows the result of one `goldilocks select` with its defaults for each task, on the candidates that need no
+hub: {minutes:g} minutes each, at most {rows:,} training rows; {processor}, {cores} cores; seed {seed}. It is written by
+`benchmarks/tasks_overview.py`. The baseline is the best trivial one (constant, copying, nearest training answer) on the
+same test rows. The verdict is that of the search, by a test on the validation rows.
 
 | task: data (rows to train, to test) | winner | metric | test (95 % interval) | trivial baseline | verdict | finished |
 |---|---|---|---|---|---|---|
