@@ -8,9 +8,9 @@ kernels are slow in, all products are with dequantised matrices.
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 
-from goldilocks.protocols import Calibration, Model
+from goldilocks.compressors._shared import quantised_weights
 
 KIND = "quantise"
 ENGINE = "native"
@@ -20,21 +20,5 @@ SOURCE = (
     "products by torch's weight-only kernels."
 )
 
-
-def incompatibility(model: Model) -> str | None:
-    """See ``protocols.Compressor``."""
-    if not hasattr(model, "module"):
-        return "it is not a decoder"
-    from goldilocks.nets.quantised_decoder import not_quantisable
-
-    return not_quantisable(model)
-
-
-def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:  # noqa: ARG001
-    """See ``protocols.Compressor``."""
-    from goldilocks.nets.network import Network
-    from goldilocks.nets.quantised_decoder import quantise
-
-    assert isinstance(model, Network)
-    quantise(model, 4)
-    model.save(folder)
+incompatibility = quantised_weights.incompatibility
+compress = partial(quantised_weights.compress, bits=4)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from goldilocks.compressors._shared.smaller_encoder import not_shortenable, recover
 from goldilocks.protocols import Calibration, Model
 
 KIND = "prune"
@@ -21,25 +22,17 @@ _RANKED, _STEPS = 256, 300
 """Calibration texts that blocks are ranked on, and batches of the recovery tuning."""
 
 
-def incompatibility(model: Model) -> str | None:
-    """See ``protocols.Compressor``."""
-    if not hasattr(model, "module"):
-        return "it is not a neural network"
-    from goldilocks.nets.compression.pruning import not_shortenable
-
-    return not_shortenable(model)
+incompatibility = not_shortenable
 
 
 def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:
     """See ``protocols.Compressor``."""
     from goldilocks.nets.compression.pruning import block_order, with_blocks
     from goldilocks.nets.network import Network
-    from goldilocks.nets.objectives.distillation import distillation_config
 
     assert isinstance(model, Network)
-    depth, texts = model.backbone.depth, calibration.texts
+    depth = model.backbone.depth
     n_kept = min(depth - 1, max(1, round(level * depth)))
-    removed = block_order(model, texts[:_RANKED], depth - n_kept)
+    removed = block_order(model, calibration.texts[:_RANKED], depth - n_kept)
     student = with_blocks(model, sorted(set(range(depth)) - set(removed)))
-    calibration.distil(student, model, texts, distillation_config(student, len(texts), steps=_STEPS))
-    student.save(folder)
+    recover(student, model, calibration, folder, steps=_STEPS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from goldilocks.compressors._shared.smaller_encoder import not_shortenable
 from goldilocks.protocols import Calibration, Model
 
 KIND = "distil"
@@ -22,13 +23,7 @@ _STEPS, _RATE = 1_500, 2.0
 """Batches, and the learning rate as a multiple of that of a pretrained encoder."""
 
 
-def incompatibility(model: Model) -> str | None:
-    """See ``protocols.Compressor``."""
-    if not hasattr(model, "module"):
-        return "it is not a neural network"
-    from goldilocks.nets.compression.pruning import not_shortenable
-
-    return not_shortenable(model)
+incompatibility = not_shortenable
 
 
 def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:

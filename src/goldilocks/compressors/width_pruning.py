@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from goldilocks.compressors._shared.smaller_encoder import not_prunable, recover
 from goldilocks.protocols import Calibration, Model
 
 KIND = "prune"
@@ -22,23 +23,14 @@ _RANKED, _STEPS = 1_000, 300
 """Calibration texts that importance is measured on, and batches of the recovery tuning."""
 
 
-def incompatibility(model: Model) -> str | None:
-    """See ``protocols.Compressor``."""
-    if not hasattr(model, "module"):
-        return "it is not a neural network"
-    from goldilocks.nets.compression.pruning import not_prunable
-
-    return not_prunable(model)
+incompatibility = not_prunable
 
 
 def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:
     """See ``protocols.Compressor``."""
     from goldilocks.nets.compression.pruning import kept_places, narrowed
     from goldilocks.nets.network import Network
-    from goldilocks.nets.objectives.distillation import distillation_config
 
     assert isinstance(model, Network)
-    texts = calibration.texts
-    student = narrowed(model, *kept_places(model, texts[:_RANKED], level))
-    calibration.distil(student, model, texts, distillation_config(student, len(texts), steps=_STEPS))
-    student.save(folder)
+    student = narrowed(model, *kept_places(model, calibration.texts[:_RANKED], level))
+    recover(student, model, calibration, folder, steps=_STEPS)

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from goldilocks.answers import Answers, of_values
 from goldilocks.errors import InputError
+from goldilocks.families._shared import from_scratch
 from goldilocks.records import (
     Answer,
     Forecast,
@@ -31,7 +32,6 @@ from goldilocks.records import (
     Output,
     Part,
     Text,
-    TrainingConfig,
     Workload,
 )
 from goldilocks.support.text import units
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from goldilocks.protocols import OneShotEstimator
 
 OUTPUTS = frozenset({Output.SCORE})
+describe = from_scratch.no_checkpoint
+training_config = from_scratch.no_training_config
 
 SATURATION = 1.2
 LENGTH_SHARE = 0.75
@@ -52,34 +54,16 @@ MAX_KEPT = 200_000
 
 def models() -> tuple[ModelInfo, ...]:
     """The one model there is."""
-    info = ModelInfo(
-        name="words",
-        family="bm25",
-        source="builtin",
-        architecture="BM25 over words (Chinese: characters)",
-        pretraining="none",
-        languages=("*",),
-        licence="none-needed",
-        parameters=50_000,
-        size_bytes=1_000_000,
+    info = from_scratch.info(
+        "bm25", "words", "BM25 over words (Chinese: characters)", parameters=50_000, size_bytes=1_000_000
     )
     return (info,)
-
-
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """No checkpoint is of this kind."""
-    return None
 
 
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Counting words: 2 µs each, and 1 µs for a run of characters."""
     seconds = 0.02 + work.rows * (2e-6 * work.words + 1e-6 * work.characters)
     return Forecast(seconds, 100e6 + work.rows * (80 * work.words + 2 * work.characters))
-
-
-def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """None: not trained by gradient descent."""
-    return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001

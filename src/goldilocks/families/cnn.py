@@ -12,12 +12,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goldilocks.families._shared import from_scratch
 from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network, NetworkConfig
 
 OUTPUTS = frozenset({Output.LABEL, Output.SCORE, Output.TAGS})
+describe = from_scratch.no_checkpoint
 
 WIDTH = 128
 FILTERS = 128
@@ -56,11 +58,6 @@ def models() -> tuple[ModelInfo, ...]:
     )
 
 
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """Always ``None``: there are no published checkpoints."""
-    return None
-
-
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     """Seconds and memory of the full run. See ``protocols.Family``."""
     a_pass = work.rows * (_SECONDS_PER_TEXT + _SECONDS_PER_WORD * min(work.words, MAX_WORDS))
@@ -73,7 +70,7 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
 
 def training_config(info: ModelInfo, work: Workload) -> TrainingConfig:  # noqa: ARG001
     """12 epochs at 4,000 rows (chosen on mr, ag_news and the Chinese csl), more with fewer; see ``TrainingConfig``."""
-    epochs = round(min(60.0, max(4.0, 12 * (4_000 / work.lessons) ** 0.5)))
+    epochs = round(min(60.0, max(4.0, 12 * (4_000 / work.n_sequences) ** 0.5)))
     return TrainingConfig(epochs, learning_rate=3e-3, head_learning_rate=3e-3, batch_rows=work.batch_rows, dropout=0.5)
 
 

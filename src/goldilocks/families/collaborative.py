@@ -25,6 +25,7 @@ from goldilocks.answers import Answers, of_values
 from goldilocks.classical import collaborative
 from goldilocks.classical.collaborative import ItemIndex
 from goldilocks.errors import InputError
+from goldilocks.families._shared import from_scratch
 from goldilocks.records import (
     Forecast,
     Goal,
@@ -34,7 +35,6 @@ from goldilocks.records import (
     Output,
     Part,
     Text,
-    TrainingConfig,
     Workload,
 )
 from goldilocks.support.text import units
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from goldilocks.protocols import OneShotEstimator
 
 OUTPUTS = frozenset({Output.SCORE})
+describe = from_scratch.no_checkpoint
+training_config = from_scratch.no_training_config
 NAMES = {
     "item_knn": "neighbours of the items in the query (shrunk cosine), popularity and words",
     "implicit_mf": f"{collaborative.FACTORS} factors of the items (implicit feedback), popularity and words",
@@ -64,24 +66,9 @@ Floats = npt.NDArray[np.float64]
 def models() -> tuple[ModelInfo, ...]:
     """``item_knn`` and ``implicit_mf``."""
     return tuple(
-        ModelInfo(
-            name=name,
-            family="collaborative",
-            source="builtin",
-            architecture=what,
-            pretraining="none",
-            languages=("*",),
-            licence="none-needed",
-            parameters=100_000,
-            size_bytes=1_000_000,
-        )
+        from_scratch.info("collaborative", name, what, parameters=100_000, size_bytes=1_000_000)
         for name, what in NAMES.items()
     )
-
-
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """No checkpoint is of this kind."""
-    return None
 
 
 def unsuited(work: Workload) -> str | None:
@@ -95,11 +82,6 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
     if info.name == "implicit_mf":
         seconds += 2 * collaborative.SWEEPS * 60e-6 * work.rows
     return Forecast(seconds, 200e6 + work.rows * (2 * work.characters + 8 * work.words))
-
-
-def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """None: not trained by gradient descent."""
-    return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001

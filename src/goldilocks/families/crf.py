@@ -19,7 +19,8 @@ import numpy as np
 
 from goldilocks.answers import Answers, of_values
 from goldilocks.errors import InputError
-from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, TrainingConfig, Workload
+from goldilocks.families._shared import from_scratch
+from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, Workload
 from goldilocks.support.crfsuite_file import check_crfsuite
 from goldilocks.support.text.iob2 import iob2, spells_entities, words_of
 from goldilocks.support.text.sentences import sentences_of, tagged_sentences
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from goldilocks.protocols import OneShotEstimator
 
 OUTPUTS = frozenset({Output.TAGS})
+describe = from_scratch.no_checkpoint
+training_config = from_scratch.no_training_config
 
 MODEL, LABELS = "model.crfsuite", "crf.json"
 SETTINGS = {"c1": 0.1, "c2": 0.01, "max_iterations": 80, "feature.possible_transitions": True}
@@ -40,23 +43,14 @@ _FEATURES, _SECONDS = 1.4e-4, 1.4e-7
 
 def models() -> tuple[ModelInfo, ...]:
     """The one model there is."""
-    info = ModelInfo(
-        name="words",
-        family="crf",
-        source="builtin",
-        architecture="linear-chain CRF over words, letters, shapes and neighbours",
-        pretraining="none",
-        languages=("*",),
-        licence="none-needed",
+    info = from_scratch.info(
+        "crf",
+        "words",
+        "linear-chain CRF over words, letters, shapes and neighbours",
         parameters=100_000,
         size_bytes=3_000_000,
     )
     return (info,)
-
-
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """Always ``None``: there are no published checkpoints."""
-    return None
 
 
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
@@ -64,11 +58,6 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
     words = work.rows * work.words
     seconds = 0.2 + words * (_FEATURES + SETTINGS["max_iterations"] * _SECONDS * max(4, work.labels))
     return Forecast(seconds, 150e6 + 2_500.0 * words)
-
-
-def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """None: not trained by gradient descent."""
-    return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001

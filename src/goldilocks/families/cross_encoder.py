@@ -12,12 +12,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goldilocks.families._shared import from_scratch
 from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network, NetworkConfig
 
 OUTPUTS = frozenset({Output.LABEL, Output.SCORE})
+describe = from_scratch.no_checkpoint
 
 WIDTH = 128
 """Width of word embeddings, of the recurrent state per direction, and of the comparison."""
@@ -67,11 +69,6 @@ def _info(name: str) -> ModelInfo:
     )
 
 
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """Always ``None``: there are no published checkpoints."""
-    return None
-
-
 def unsuited(work: Workload) -> str | None:
     """See ``protocols.DeclinesWorkloads``."""
     if work.texts < 2:
@@ -92,7 +89,7 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
 
 def training_config(info: ModelInfo, work: Workload) -> TrainingConfig:  # noqa: ARG001
     """8 epochs at 4,000 pairs, more with fewer."""
-    epochs = round(min(40.0, max(4.0, 8 * (4_000 / work.lessons) ** 0.5)))
+    epochs = round(min(40.0, max(4.0, 8 * (4_000 / work.n_sequences) ** 0.5)))
     return TrainingConfig(epochs, learning_rate=1e-3, head_learning_rate=1e-3, batch_rows=work.batch_rows, dropout=0.3)
 
 

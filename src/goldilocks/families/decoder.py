@@ -87,7 +87,7 @@ def training_config(info: ModelInfo, work: Workload) -> TrainingConfig:
     """
     if work.output is Output.TAGS:
         return TrainingConfig(
-            epochs=min(20.0, max(8.0, 1_000 * 32 / work.lessons)),
+            epochs=min(20.0, max(8.0, 1_000 * 32 / work.n_sequences)),
             batch_rows=work.batch_rows,
             learning_rate=min(5e-5, max(1e-5, 5e-5 * 640 / max(1, info.width))),
             head_learning_rate=2e-3,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from goldilocks import plugins
 from goldilocks.errors import InputError
+from goldilocks.families._shared import from_scratch
 from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload
 
 if TYPE_CHECKING:
@@ -17,16 +18,12 @@ if TYPE_CHECKING:
     from goldilocks.protocols import OneShotEstimator
 
 OUTPUTS = frozenset({Output.LABEL, Output.TAGS})
+describe = from_scratch.no_checkpoint
 
 
 def models() -> tuple[ModelInfo, ...]:
     """None: it is made from a bundle."""
     return ()
-
-
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """No checkpoint is of this kind."""
-    return None
 
 
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001

@@ -138,7 +138,7 @@ def training_config(info: ModelInfo, work: Workload) -> TrainingConfig:
     """
     tags = work.output is Output.TAGS
     steps, min_epochs = (2_000, 5.0) if tags else (300 + 6 * work.labels, 3.0)
-    epochs = min(20.0, max(min_epochs, steps * 32 / work.lessons))
+    epochs = min(20.0, max(min_epochs, steps * 32 / work.n_sequences))
     rate = min(2e-4, max(2e-5, 1e-4 * 384 / max(1, info.width)))
     ratio = 13.0 if work.output is Output.LABEL else 1.0
     return TrainingConfig(epochs, rate, head_learning_rate=1e-3, batch_rows=work.batch_rows, layer_ratio=ratio)

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from goldilocks.answers import Answers, of_values
 from goldilocks.classical.sentence_features import MAX_SENTENCES, centrality, sentences
 from goldilocks.errors import InputError
+from goldilocks.families._shared import from_scratch
 from goldilocks.records import (
     Forecast,
     Goal,
@@ -30,7 +31,6 @@ from goldilocks.records import (
     Output,
     Part,
     Text,
-    TrainingConfig,
     Workload,
     as_text,
 )
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from goldilocks.protocols import OneShotEstimator
 
 OUTPUTS = frozenset({Output.TEXT})
+describe = from_scratch.no_checkpoint
+training_config = from_scratch.no_training_config
 NAMES = {
     "lead": "the first sentences",
     "textrank": "the sentences most like the others",
@@ -53,24 +55,9 @@ NAMES = {
 def models() -> tuple[ModelInfo, ...]:
     """One for each way to pick."""
     return tuple(
-        ModelInfo(
-            name=name,
-            family="extractive",
-            source="builtin",
-            architecture=what,
-            pretraining="none",
-            languages=("*",),
-            licence="none-needed",
-            parameters=1,
-            size_bytes=1_000_000 if name == "nearest" else 100,
-        )
+        from_scratch.info("extractive", name, what, parameters=1, size_bytes=1_000_000 if name == "nearest" else 100)
         for name, what in NAMES.items()
     )
-
-
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """No checkpoint is of this kind."""
-    return None
 
 
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
@@ -79,23 +66,18 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
     return Forecast(seconds=0.05 + 2e-6 * words, memory_bytes=2e7 + (100 * words if info.name == "nearest" else 0))
 
 
-def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """None: not trained by gradient descent."""
-    return None
-
-
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """An unfitted model."""
-    return Nearest() if info.name == "nearest" else Picked(info.name)
+    return Nearest() if info.name == "nearest" else SentenceExtractor(info.name)
 
 
-def restore(folder: Path) -> Picked | Nearest:
+def restore(folder: Path) -> SentenceExtractor | Nearest:
     """What ``save`` wrote, ready for inference."""
     from safetensors.numpy import load_file
 
     raw = json.loads((folder / "extractive.json").read_text(encoding="utf-8"))
     if raw["name"] != "nearest":
-        model = Picked(raw["name"], int(raw.get("segmentation", FIRST_SEGMENTATION)))
+        model = SentenceExtractor(raw["name"], int(raw.get("segmentation", FIRST_SEGMENTATION)))
         model.words = raw["words"]
         return model
     nearest = Nearest(int(raw.get("segmentation", FIRST_SEGMENTATION)))
@@ -107,7 +89,7 @@ def restore(folder: Path) -> Picked | Nearest:
 # --------------------------------------------------------------------------------------------------- pieces of the item
 
 
-class Picked:
+class SentenceExtractor:
     """Sentences of the item, or all of it."""
 
     labels: tuple[str, ...] = ()

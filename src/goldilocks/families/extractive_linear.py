@@ -31,7 +31,8 @@ from goldilocks.classical.sentence_features import (
     sentences,
 )
 from goldilocks.errors import InputError
-from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, TrainingConfig, Workload
+from goldilocks.families._shared import from_scratch
+from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, Workload
 from goldilocks.support.text.units import chinese, references, units
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 OUTPUTS = frozenset({Output.TEXT})
+describe = from_scratch.no_checkpoint
+training_config = from_scratch.no_training_config
 MAX_ROWS = 4_000
 """Training texts whose sentences are learnt from, evenly spread."""
 REPEATED = 0.7
@@ -52,23 +55,14 @@ LONG_SENTENCES = 1.5
 def models() -> tuple[ModelInfo, ...]:
     """The one model there is."""
     return (
-        ModelInfo(
-            name="sentences",
-            family="extractive_linear",
-            source="builtin",
-            architecture="sentences by their gain in ROUGE, ridge regression on position, centrality and words",
-            pretraining="none",
-            languages=("*",),
-            licence="none-needed",
+        from_scratch.info(
+            "extractive_linear",
+            "sentences",
+            "sentences by their gain in ROUGE, ridge regression on position, centrality and words",
             parameters=20_000,
             size_bytes=1_000_000,
         ),
     )
-
-
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """No checkpoint is of this kind."""
-    return None
 
 
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
@@ -77,11 +71,6 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
     sentences_each = max(1.0, min(MAX_SENTENCES, work.words / 15))
     seconds = 0.3 + rows * (20e-6 * work.words + 40e-6 * sentences_each**2 + 200e-6 * sentences_each)
     return Forecast(seconds, 200e6 + rows * (200 * work.words + 2_000))
-
-
-def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """None: not trained by gradient descent."""
-    return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001

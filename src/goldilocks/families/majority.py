@@ -20,6 +20,7 @@ from goldilocks.classical import most_frequent_tag, popularity
 from goldilocks.classical.most_frequent_tag import WordTags
 from goldilocks.classical.popularity import Popularity
 from goldilocks.errors import InputError
+from goldilocks.families._shared import from_scratch
 from goldilocks.records import (
     Forecast,
     Goal,
@@ -29,7 +30,6 @@ from goldilocks.records import (
     Output,
     Part,
     Text,
-    TrainingConfig,
     Workload,
     labels_of,
 )
@@ -38,37 +38,19 @@ if TYPE_CHECKING:
     from goldilocks.protocols import OneShotEstimator
 
 OUTPUTS = frozenset({Output.LABEL, Output.TAGS, Output.SCORE})
+describe = from_scratch.no_checkpoint
+training_config = from_scratch.no_training_config
 
 
 def models() -> tuple[ModelInfo, ...]:
     """The one model there is."""
-    info = ModelInfo(
-        name="shares",
-        family="majority",
-        source="builtin",
-        architecture="label shares of train",
-        pretraining="none",
-        languages=("*",),
-        licence="none-needed",
-        parameters=2,
-        size_bytes=100,
-    )
+    info = from_scratch.info("majority", "shares", "label shares of train", parameters=2, size_bytes=100)
     return (info,)
-
-
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """No checkpoint is of this kind."""
-    return None
 
 
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Counting labels: next to nothing."""
     return Forecast(seconds=0.01 + 1e-7 * work.rows, memory_bytes=1e6)
-
-
-def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """None: not trained by gradient descent."""
-    return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
@@ -79,7 +61,7 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
         case Output.SCORE:
             return Popularity()
         case _:
-            return Shares(goal.labels, several=goal.several)
+            return ClassPrior(goal.labels, several=goal.several)
 
 
 def restore(folder: Path) -> OneShotEstimator:
@@ -89,12 +71,12 @@ def restore(folder: Path) -> OneShotEstimator:
     if (folder / popularity.FILE).exists():
         return popularity.restored(folder)
     raw = json.loads((folder / "shares.json").read_text(encoding="utf-8"))
-    model = Shares(raw["labels"], several=bool(raw.get("several")))
+    model = ClassPrior(raw["labels"], several=bool(raw.get("several")))
     model.shares = np.asarray(raw["shares"], dtype=np.float32)
     return model
 
 
-class Shares:
+class ClassPrior:
     """The same probabilities for every text."""
 
     def __init__(self, labels: Sequence[str], *, several: bool = False) -> None:

@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from goldilocks.classical.ngram_features import Grams
 from goldilocks.classical.ngram_linear import NgramConfig, NgramLinear, Solution, restored
-from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload
+from goldilocks.families._shared import from_scratch
+from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, Workload
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 Exact = npt.NDArray[np.float64]
 
 OUTPUTS = frozenset({Output.LABEL})
+describe = from_scratch.no_checkpoint
+training_config = from_scratch.no_training_config
 
 GRAMS = {"word12": Grams("word", 1, 2), "char24": Grams("char", 2, 4)}
 MAX_TERMS = 300_000
@@ -42,24 +45,15 @@ BYTES_PER_UNIT = {"word12": 120.0, "char24": 80.0}
 def models() -> tuple[ModelInfo, ...]:
     """Words and pairs of words; runs of 2 to 4 characters."""
     return tuple(
-        ModelInfo(
-            name=name,
-            family="naive_bayes",
-            source="builtin",
-            architecture=f"multinomial naive Bayes over {grams.kind} {grams.low}-{grams.high}-grams",
-            pretraining="none",
-            languages=("*",),
-            licence="none-needed",
+        from_scratch.info(
+            "naive_bayes",
+            name,
+            f"multinomial naive Bayes over {grams.kind} {grams.low}-{grams.high}-grams",
             parameters=100_000,
             size_bytes=1_000_000,
         )
         for name, grams in GRAMS.items()
     )
-
-
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """No checkpoint is of this kind."""
-    return None
 
 
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
@@ -75,11 +69,6 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
         seconds = 0.05 + 0.45e-6 * units * (1 + 0.04 * work.labels)
     weights = 12 * MAX_TERMS * work.labels  # float64 counts and float32 weights, at the most
     return Forecast(seconds, BASE_BYTES + BYTES_PER_UNIT[info.name] * units + weights)
-
-
-def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """None: not trained by gradient descent."""
-    return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001

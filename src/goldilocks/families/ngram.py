@@ -30,6 +30,7 @@ import numpy as np
 from goldilocks.answers import Answers, of_values
 from goldilocks.classical.kneser_ney import BEGIN, END, FIRST, Ids, KneserNey, fitted, from_arrays
 from goldilocks.errors import InputError
+from goldilocks.families._shared import from_scratch
 from goldilocks.nets.generation.prompts import generation_from, generation_to_plain
 from goldilocks.nets.generation.sampling import Logits, NextTokenModel, Sampling, TokenSequence, generate_sequences
 from goldilocks.records import (
@@ -42,7 +43,6 @@ from goldilocks.records import (
     Output,
     Part,
     Text,
-    TrainingConfig,
     Workload,
 )
 from goldilocks.support.text.units import (
@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from goldilocks.protocols import OneShotEstimator
 
 OUTPUTS = frozenset({Output.TEXT, Output.LIKELIHOOD})
+describe = from_scratch.no_checkpoint
+training_config = from_scratch.no_training_config
 ORDERS = {"word": 5, "char": 8}
 SPELLING_ORDER = 6
 UNKNOWN = FIRST
@@ -74,24 +76,11 @@ _OTHER_PIECES = r" ?[^\w\s]+| ?_+|\s+(?=\s)|\s"
 def models() -> tuple[ModelInfo, ...]:
     """Word and character models."""
     return tuple(
-        ModelInfo(
-            name=name,
-            family="ngram",
-            source="builtin",
-            architecture=f"{name} {order}-grams, modified Kneser-Ney",
-            pretraining="none",
-            languages=("*",),
-            licence="none-needed",
-            parameters=1_000_000,
-            size_bytes=12_000_000,
+        from_scratch.info(
+            "ngram", name, f"{name} {order}-grams, modified Kneser-Ney", parameters=1_000_000, size_bytes=12_000_000
         )
         for name, order in ORDERS.items()
     )
-
-
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """No checkpoint is of this kind."""
-    return None
 
 
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
@@ -100,11 +89,6 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
     return Forecast(
         seconds=0.1 + 1.2e-6 * ORDERS[info.name] * pieces, memory_bytes=5e7 + 30 * ORDERS[info.name] * pieces
     )
-
-
-def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """None: not trained by gradient descent."""
-    return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001

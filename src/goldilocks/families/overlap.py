@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goldilocks.answers import Answers, of_values
-from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, TrainingConfig, Workload
+from goldilocks.families._shared import from_scratch
+from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, Workload
 from goldilocks.support.text import units
 from goldilocks.support.text.units import FIRST_SEGMENTATION, SEGMENTATION
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from goldilocks.protocols import OneShotEstimator
 
 OUTPUTS = frozenset({Output.SPAN})
+describe = from_scratch.no_checkpoint
+training_config = from_scratch.no_training_config
 
 MAX_WORDS = 100_000
 """Words whose weight is kept: the commonest, for the rest are as rare as can be."""
@@ -37,33 +40,19 @@ Found = tuple[str, float]
 
 def models() -> tuple[ModelInfo, ...]:
     """The one model there is."""
-    info = ModelInfo(
-        name="sentence",
-        family="overlap",
-        source="builtin",
-        architecture="sentence with the most of the question's weighted words",
-        pretraining="none",
-        languages=("*",),
-        licence="none-needed",
+    info = from_scratch.info(
+        "overlap",
+        "sentence",
+        "sentence with the most of the question's weighted words",
         parameters=10_000,
         size_bytes=200_000,
     )
     return (info,)
 
 
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """No checkpoint is of this kind."""
-    return None
-
-
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Every context is split into words once or twice."""
     return Forecast(seconds=0.05 + 6e-7 * work.rows * work.words, memory_bytes=20e6 + 100.0 * work.rows)
-
-
-def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """None: not trained by gradient descent."""
-    return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001

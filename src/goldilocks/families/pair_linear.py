@@ -24,6 +24,7 @@ from goldilocks.classical import pair_similarity as similarity
 from goldilocks.classical.blended_linear import Features, Standardisation, Weights
 from goldilocks.classical.pair_similarity import FEATURES, PairSimilarity, Profile
 from goldilocks.errors import InputError
+from goldilocks.families._shared import from_scratch
 from goldilocks.records import (
     Answer,
     Forecast,
@@ -34,7 +35,6 @@ from goldilocks.records import (
     Output,
     Part,
     Text,
-    TrainingConfig,
     Workload,
     labels_of,
 )
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 OUTPUTS = frozenset({Output.LABEL, Output.SCORE})
+describe = from_scratch.no_checkpoint
+training_config = from_scratch.no_training_config
 NAMES = {
     "similarity": f"{FEATURES} numbers of how similar two texts are",
     "crossed": f"{FEATURES} numbers of how similar two texts are, marked and crossed words",
@@ -58,24 +60,15 @@ FEW_ROWS = 1_000
 def models() -> tuple[ModelInfo, ...]:
     """``similarity`` and ``crossed``."""
     return tuple(
-        ModelInfo(
-            name=name,
-            family="pair_linear",
-            source="builtin",
-            architecture=what,
-            pretraining="none",
-            languages=("*",),
-            licence="none-needed",
+        from_scratch.info(
+            "pair_linear",
+            name,
+            what,
             parameters=200_000 if name == "crossed" else 1_000,
             size_bytes=6_000_000 if name == "crossed" else 4_000_000,
         )
         for name, what in NAMES.items()
     )
-
-
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """No checkpoint is of this kind."""
-    return None
 
 
 def unsuited(work: Workload) -> str | None:
@@ -93,11 +86,6 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
         seconds += 900e-6 * pairs * max(1, work.labels)
         memory += 12_000.0 * pairs
     return Forecast(seconds, memory)
-
-
-def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """None: not trained by gradient descent."""
-    return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001

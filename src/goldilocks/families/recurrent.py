@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goldilocks.families._shared import from_scratch
 from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload, as_text
 from goldilocks.support.text.units import references
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from goldilocks.nets.network import Network, NetworkConfig
 
 OUTPUTS = frozenset({Output.LABEL, Output.SCORE, Output.TAGS, Output.SPAN, Output.TEXT, Output.LIKELIHOOD})
+describe = from_scratch.no_checkpoint
 
 WIDTH = 128
 STATE = 128
@@ -131,11 +133,6 @@ def _lm_info(name: str) -> ModelInfo:
     )
 
 
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """Always ``None``: there are no published checkpoints."""
-    return None
-
-
 def unsupported(info: ModelInfo, output: Output) -> str | None:
     """See ``protocols.RestrictsOutputs``."""
     if info.name == POINTER:
@@ -222,7 +219,7 @@ def training_config(info: ModelInfo, work: Workload) -> TrainingConfig:
         return _lm_config(_with_answers(work))
     if work.output is Output.SPAN:
         return _span_config(work)
-    epochs = round(min(60.0, max(4.0, 12 * (4_000 / work.lessons) ** 0.5)))
+    epochs = round(min(60.0, max(4.0, 12 * (4_000 / work.n_sequences) ** 0.5)))
     return TrainingConfig(epochs, learning_rate=3e-3, head_learning_rate=3e-3, batch_rows=work.batch_rows, dropout=0.5)
 
 

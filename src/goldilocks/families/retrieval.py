@@ -27,7 +27,8 @@ from goldilocks.answers import Answers, of_values
 from goldilocks.classical import reply_index
 from goldilocks.classical.reply_index import Field
 from goldilocks.errors import InputError
-from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, TrainingConfig, Workload
+from goldilocks.families._shared import from_scratch
+from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, Workload
 from goldilocks.support.text.units import SEGMENTATION, normalised, references
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 OUTPUTS = frozenset({Output.TEXT})
+describe = from_scratch.no_checkpoint
+training_config = from_scratch.no_training_config
 NAMES = {
     "bm25": "reply to the most similar training items by BM25",
     "latent": f"reply to the most similar training items by {reply_index.DIRECTIONS} latent semantic directions",
@@ -54,24 +57,9 @@ LONGEST_COMPARED = 400
 def models() -> tuple[ModelInfo, ...]:
     """``bm25`` and ``latent``."""
     return tuple(
-        ModelInfo(
-            name=name,
-            family="retrieval",
-            source="builtin",
-            architecture=what,
-            pretraining="none",
-            languages=("*",),
-            licence="none-needed",
-            parameters=100_000,
-            size_bytes=2_000_000,
-        )
+        from_scratch.info("retrieval", name, what, parameters=100_000, size_bytes=2_000_000)
         for name, what in NAMES.items()
     )
-
-
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """No checkpoint is of this kind."""
-    return None
 
 
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
@@ -83,11 +71,6 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
         seconds += 1.0 + 40e-6 * rows * min(work.words, 100)
     memory = 200e6 + rows * (300 * work.words + 4 * work.answer_characters + 2_000)
     return Forecast(seconds, memory)
-
-
-def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """None: not trained by gradient descent."""
-    return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001

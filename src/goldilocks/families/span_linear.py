@@ -21,7 +21,8 @@ from goldilocks.classical import blended_linear, pair_crosses
 from goldilocks.classical.blended_linear import Features, Standardisation, Weights
 from goldilocks.classical.span_candidates import DENSE, Candidates, SpanGenerator, Tokens, tokens_of
 from goldilocks.errors import InputError
-from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, TrainingConfig, Workload
+from goldilocks.families._shared import from_scratch
+from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, Workload
 
 if TYPE_CHECKING:
     from goldilocks.protocols import OneShotEstimator
@@ -30,6 +31,8 @@ Floats = npt.NDArray[np.float64]
 Span = tuple[int, int]
 
 OUTPUTS = frozenset({Output.SPAN})
+describe = from_scratch.no_checkpoint
+training_config = from_scratch.no_training_config
 MAX_ROWS = 8_000
 """Training questions of the ranker, evenly spread; more are only counted."""
 
@@ -37,34 +40,20 @@ MAX_ROWS = 8_000
 def models() -> tuple[ModelInfo, ...]:
     """The one model there is."""
     return (
-        ModelInfo(
-            name="ngram",
-            family="span_linear",
-            source="builtin",
-            architecture="candidate spans ranked by lexical features, listwise softmax",
-            pretraining="none",
-            languages=("*",),
-            licence="none-needed",
+        from_scratch.info(
+            "span_linear",
+            "ngram",
+            "candidate spans ranked by lexical features, listwise softmax",
             parameters=100_000,
             size_bytes=4_000_000,
         ),
     )
 
 
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """No checkpoint is of this kind."""
-    return None
-
-
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Tokens and spans of each context, features of each candidate, and the solutions."""
     rows = min(work.rows, MAX_ROWS)
     return Forecast(0.5 + 12e-3 * rows + 20e-6 * rows * work.words, 250e6 + 60e3 * rows + 400.0 * work.rows)
-
-
-def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """None: not trained by gradient descent."""
-    return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001

@@ -20,7 +20,8 @@ import numpy as np
 
 from goldilocks.classical.ngram_features import Grams
 from goldilocks.classical.ngram_linear import MAX_WEIGHTS, Array, NgramConfig, NgramLinear, Solution, restored
-from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload
+from goldilocks.families._shared import from_scratch
+from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, Workload
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from goldilocks.protocols import Ints, OneShotEstimator
 
 OUTPUTS = frozenset({Output.LABEL})
+describe = from_scratch.no_checkpoint
+training_config = from_scratch.no_training_config
 
 GRAMS = {
     "word": (Grams("word", 1, 2),),
@@ -51,24 +54,15 @@ def models() -> tuple[ModelInfo, ...]:
     """Word n-grams alone, and with character n-grams."""
     words = {"word": "word 1-2-grams", "word_char": "word 1-2-grams and character 2-5-grams"}
     return tuple(
-        ModelInfo(
-            name=name,
-            family="tfidf_linear",
-            source="builtin",
-            architecture=f"tf-idf of {words[name]}, linear support vectors",
-            pretraining="none",
-            languages=("*",),
-            licence="none-needed",
+        from_scratch.info(
+            "tfidf_linear",
+            name,
+            f"tf-idf of {words[name]}, linear support vectors",
             parameters=100_000,
             size_bytes=1_000_000,
         )
         for name in GRAMS
     )
-
-
-def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """No checkpoint is of this kind."""
-    return None
 
 
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
@@ -81,11 +75,6 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
         memory += BYTES_PER_CHARACTER * characters
     weights = 4 * 5 * min(MAX_TERMS * len(GRAMS[info.name]) * work.labels, MAX_WEIGHTS)  # five such arrays at once
     return Forecast(seconds, memory + weights)
-
-
-def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """None: not trained by gradient descent."""
-    return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from goldilocks.errors import InputError
+from goldilocks.methods._shared import low_rank
 from goldilocks.methods._shared.fine_tuning import not_tunable
-from goldilocks.methods._shared.low_rank import adapter_config, add_adapters
-from goldilocks.records import Gold, ModelInfo, Text, TrainingConfig
+from goldilocks.records import Gold, ModelInfo, Text
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from goldilocks.nets.objectives.adalora import AdaLoraObjective
 
 ON_REQUEST = "is a variant of `lora` that takes longer"
-
 
 SEARCH_SPACE = {"alpha": (6.0, 96.0), "penalty": (0.01, 1.0)}
 
@@ -50,9 +49,9 @@ class Options:
     """Weight groups whose linear layers get an adapter."""
 
 
-def incompatibility(info: ModelInfo) -> str | None:
-    """See ``protocols.Method``."""
-    return not_tunable(info)
+incompatibility = not_tunable
+fold = low_rank.merged
+training_config = low_rank.adapter_config
 
 
 def effort(info: ModelInfo) -> float:  # noqa: ARG001
@@ -81,7 +80,7 @@ def prepare(network: Network, options: Options) -> None:
     def make(layer: nn.Module) -> AdaLoraLinear:
         return AdaLoraLinear(layer, rank=options.rank, alpha=options.alpha)
 
-    add_adapters(network, "adalora", rank=options.rank, roles=options.roles, make=make)
+    low_rank.add_adapters(network, "adalora", rank=options.rank, roles=options.roles, make=make)
 
 
 def objective(network: Network, texts: Sequence[Text], gold: Sequence[Gold], options: Options) -> AdaLoraObjective:  # noqa: ARG001
@@ -96,15 +95,3 @@ def objective(network: Network, texts: Sequence[Text], gold: Sequence[Gold], opt
         warmup=options.warmup,
         final=options.final,
     )
-
-
-def fold(network: Network) -> None:
-    """Merge the adapters into the frozen matrices."""
-    from goldilocks.nets.layers.wrapped_linear import merge
-
-    merge(network.module)
-
-
-def training_config(config: TrainingConfig) -> TrainingConfig:
-    """Ten times the rate of full fine-tuning."""
-    return adapter_config(config)

@@ -20,11 +20,10 @@ from goldilocks.methods._shared.fine_tuning import (
     output_layers,
 )
 from goldilocks.methods._shared.low_rank import adapter_config
-from goldilocks.records import ModelInfo, TrainingConfig
+from goldilocks.records import ModelInfo
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
-
 
 ON_REQUEST = "adapts as `lora` does, but stays in the model"
 
@@ -39,9 +38,8 @@ class Options:
     """``houlsby``: after attention and MLP of each block; ``pfeiffer``: after the MLP only."""
 
 
-def incompatibility(info: ModelInfo) -> str | None:
-    """See ``protocols.Method``."""
-    return not_tunable(info)
+incompatibility = not_tunable
+training_config = adapter_config
 
 
 def effort(info: ModelInfo) -> float:  # noqa: ARG001
@@ -70,8 +68,3 @@ def prepare(network: Network, options: Options) -> None:
 
 def fold(network: Network) -> None:
     """Adapters cannot be merged."""
-
-
-def training_config(config: TrainingConfig) -> TrainingConfig:
-    """Ten times the rate of full fine-tuning."""
-    return adapter_config(config)

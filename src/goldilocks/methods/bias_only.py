@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from goldilocks.methods._shared.fine_tuning import MATRICES, not_freezable
 from goldilocks.records import ModelInfo, TrainingConfig
 
 if TYPE_CHECKING:
@@ -22,11 +23,7 @@ class Options:
 
 def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    if not set(info.groups) - {"prompt"}:
-        return "not trained by gradient descent; use `scratch`"
-    if not info.pretrained:
-        return "not pretrained, so frozen weights would stay random; use `scratch`"
-    return None if {"attention", "mlp"} & set(info.groups) else "has no biases below the head"
+    return not_freezable(info) or (None if set(MATRICES) & set(info.groups) else "has no biases below the head")
 
 
 def effort(info: ModelInfo) -> float:  # noqa: ARG001

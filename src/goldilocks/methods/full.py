@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from goldilocks.methods._shared.fine_tuning import not_trainable
 from goldilocks.records import ModelInfo, TrainingConfig
 
 if TYPE_CHECKING:
@@ -18,9 +19,7 @@ class Options:
 
 def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    if not set(info.groups) - {"prompt"}:
-        return "not trained by gradient descent; use `scratch`"
-    return None if info.pretrained else "not pretrained; use `scratch`"
+    return not_trainable(info) or (None if info.pretrained else "not pretrained; use `scratch`")
 
 
 def effort(info: ModelInfo) -> float:  # noqa: ARG001

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from goldilocks.methods._shared.fine_tuning import not_freezable
 from goldilocks.records import ModelInfo, Output, TrainingConfig
 
 if TYPE_CHECKING:
@@ -24,11 +25,8 @@ class Options:
 
 def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    if not set(info.groups) - {"prompt"}:
-        return "not trained by gradient descent; use `scratch`"
-    if not info.pretrained:
-        return "not pretrained, so frozen weights would stay random; use `scratch`"
-    return None if "head" in info.groups else "has no separate head, only its pretrained decoder"
+    without = None if "head" in info.groups else "has no separate head, only its pretrained decoder"
+    return not_freezable(info) or without
 
 
 def effort(info: ModelInfo) -> float:
@@ -44,7 +42,7 @@ def frozen_share(info: ModelInfo, output: Output) -> float:
 
     For generation the output layer over the vocabulary runs in every epoch; static embeddings cost next to nothing.
     """
-    return 0.8 if info.depth and output not in (Output.TEXT, Output.LIKELIHOOD) else 0.0
+    return 0.8 if info.depth and not output.needs_language_model else 0.0
 
 
 def prepare(network: Network, options: Options) -> None:

@@ -19,11 +19,11 @@ from goldilocks.methods._shared.fine_tuning import (
     not_tunable,
     output_layers,
 )
+from goldilocks.methods._shared.low_rank import merged
 from goldilocks.records import ModelInfo, TrainingConfig
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
-
 
 ON_REQUEST = "trains fewer weights than `lora` at the same inference cost"
 
@@ -33,9 +33,8 @@ class Options:
     """Nothing to choose."""
 
 
-def incompatibility(info: ModelInfo) -> str | None:
-    """See ``protocols.Method``."""
-    return not_tunable(info)
+incompatibility = not_tunable
+fold = merged
 
 
 def effort(info: ModelInfo) -> float:  # noqa: ARG001
@@ -61,13 +60,6 @@ def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
     )
     count += wrap(network.module, inner, lambda _, layer: Ia3Linear(layer, scaled=None))
     need_layers(count, "ia3", MATRICES, network)
-
-
-def fold(network: Network) -> None:
-    """Merge the vectors into the matrices they multiply."""
-    from goldilocks.nets.layers.wrapped_linear import merge
-
-    merge(network.module)
 
 
 def training_config(config: TrainingConfig) -> TrainingConfig:

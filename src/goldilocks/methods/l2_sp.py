@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from goldilocks.errors import InputError
+from goldilocks.methods._shared.fine_tuning import not_trainable
 from goldilocks.records import Gold, ModelInfo, Text, TrainingConfig
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ class Options:
 
 def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    if not set(info.groups) - {"prompt"}:
-        return "not trained by gradient descent; use `scratch`"
-    return None if info.pretrained else "not pretrained; use `scratch`"
+    return not_trainable(info) or (None if info.pretrained else "not pretrained; use `scratch`")
 
 
 def effort(info: ModelInfo) -> float:  # noqa: ARG001

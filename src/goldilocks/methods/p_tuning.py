@@ -8,17 +8,17 @@ Source: Liu et al. 2021, "GPT Understands, Too".
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from goldilocks.methods._shared.low_rank import adapter_config
-from goldilocks.methods._shared.virtual_tokens import add_virtual_tokens, generates, no_blocks
-from goldilocks.records import ModelInfo, Output, TrainingConfig
+from goldilocks.methods._shared.virtual_tokens import add_virtual_tokens, generates, n_tokens, no_blocks
+from goldilocks.records import ModelInfo, TrainingConfig
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
 
 ON_REQUEST = "makes every text longer and stays in the model"
-
 
 SEARCH_SPACE = {"tokens": (4.0, 64.0)}
 
@@ -33,19 +33,9 @@ class Options:
     """What computes the vectors in training."""
 
 
-def virtual_tokens(options: Options) -> int:
-    """See ``protocols.AddsVirtualTokens``."""
-    return options.tokens
-
-
-def incompatibility(info: ModelInfo) -> str | None:
-    """See ``protocols.Method``."""
-    return no_blocks(info)
-
-
-def declined(output: Output) -> str | None:
-    """See ``protocols.DeclinesOutputs``."""
-    return generates(output, "virtual tokens")
+virtual_tokens = n_tokens
+incompatibility = no_blocks
+declined = partial(generates, what="virtual tokens")
 
 
 def effort(info: ModelInfo) -> float:  # noqa: ARG001

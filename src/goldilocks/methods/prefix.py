@@ -8,17 +8,24 @@ Source: Li & Liang 2021, "Prefix-Tuning"; without the MLP between: Liu et al. 20
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from goldilocks.methods._shared.fine_tuning import freeze_all_but_head
-from goldilocks.methods._shared.virtual_tokens import frequent_tokens, generates, make_room, no_blocks, prompt_config
-from goldilocks.records import ModelInfo, Output, TrainingConfig
+from goldilocks.methods._shared.virtual_tokens import (
+    frequent_tokens,
+    generates,
+    make_room,
+    n_tokens,
+    no_blocks,
+    prompt_config,
+)
+from goldilocks.records import ModelInfo
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
 
 ON_REQUEST = "stays in the model, unlike `lora`"
-
 
 SEARCH_SPACE = {"tokens": (4.0, 64.0)}
 
@@ -31,19 +38,10 @@ class Options:
     """Virtual tokens in every layer."""
 
 
-def virtual_tokens(options: Options) -> int:
-    """See ``protocols.AddsVirtualTokens``."""
-    return options.tokens
-
-
-def incompatibility(info: ModelInfo) -> str | None:
-    """See ``protocols.Method``."""
-    return no_blocks(info)
-
-
-def declined(output: Output) -> str | None:
-    """See ``protocols.DeclinesOutputs``."""
-    return generates(output, "prefixes")
+virtual_tokens = n_tokens
+incompatibility = no_blocks
+declined = partial(generates, what="prefixes")
+training_config = prompt_config
 
 
 def effort(info: ModelInfo) -> float:  # noqa: ARG001
@@ -74,8 +72,3 @@ def prepare(network: Network, options: Options) -> None:
 
 def fold(network: Network) -> None:
     """Keys and values stay."""
-
-
-def training_config(config: TrainingConfig) -> TrainingConfig:
-    """A hundred times the rate of full fine-tuning."""
-    return prompt_config(config)

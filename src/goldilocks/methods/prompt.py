@@ -9,16 +9,16 @@ Source: Lester et al. 2021, "The Power of Scale for Parameter-Efficient Prompt T
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from goldilocks.methods._shared.virtual_tokens import add_virtual_tokens, generates, no_blocks, prompt_config
-from goldilocks.records import ModelInfo, Output, TrainingConfig
+from goldilocks.methods._shared.virtual_tokens import add_virtual_tokens, generates, n_tokens, no_blocks, prompt_config
+from goldilocks.records import ModelInfo
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
 
 ON_REQUEST = "makes every text longer and stays in the model"
-
 
 SEARCH_SPACE = {"tokens": (4.0, 64.0)}
 
@@ -31,19 +31,10 @@ class Options:
     """Virtual tokens; each makes every text a token longer."""
 
 
-def virtual_tokens(options: Options) -> int:
-    """See ``protocols.AddsVirtualTokens``."""
-    return options.tokens
-
-
-def incompatibility(info: ModelInfo) -> str | None:
-    """See ``protocols.Method``."""
-    return no_blocks(info)
-
-
-def declined(output: Output) -> str | None:
-    """See ``protocols.DeclinesOutputs``."""
-    return generates(output, "virtual tokens")
+virtual_tokens = n_tokens
+incompatibility = no_blocks
+declined = partial(generates, what="virtual tokens")
+training_config = prompt_config
 
 
 def effort(info: ModelInfo) -> float:  # noqa: ARG001
@@ -62,8 +53,3 @@ def prepare(network: Network, options: Options) -> None:
 
 def fold(network: Network) -> None:
     """The vectors stay."""
-
-
-def training_config(config: TrainingConfig) -> TrainingConfig:
-    """A hundred times the rate of full fine-tuning."""
-    return prompt_config(config)

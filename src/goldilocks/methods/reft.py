@@ -43,8 +43,7 @@ def incompatibility(info: ModelInfo) -> str | None:
 
 def declined(output: Output) -> str | None:
     """See ``protocols.DeclinesOutputs``."""
-    generates = output in (Output.TEXT, Output.LIKELIHOOD)
-    return "edits are not applied while text is generated; use `lora`" if generates else None
+    return "edits are not applied while text is generated; use `lora`" if output.needs_language_model else None
 
 
 def effort(info: ModelInfo) -> float:  # noqa: ARG001

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from goldilocks.methods._shared.fine_tuning import not_freezable
 from goldilocks.records import ModelInfo, TrainingConfig
 
 if TYPE_CHECKING:
@@ -21,11 +22,7 @@ class Options:
 
 def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    if not set(info.groups) - {"prompt"}:
-        return "not trained by gradient descent; use `scratch`"
-    if not info.pretrained:
-        return "not pretrained, so frozen weights would stay random; use `scratch`"
-    return None if info.depth >= 2 else f"has {info.depth} stacked layers; needs at least 2"
+    return not_freezable(info) or (None if info.depth >= 2 else f"has {info.depth} stacked layers; needs at least 2")
 
 
 def effort(info: ModelInfo) -> float:

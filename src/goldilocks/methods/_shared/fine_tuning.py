@@ -18,6 +18,18 @@ _BLOCK = re.compile(r"^.*\.\d+(?=\.)")
 """A parameter's name up to its last number: the block it belongs to."""
 
 
+def not_trainable(info: ModelInfo) -> str | None:
+    """Why no method that trains weights fits; ``None``: one may."""
+    return None if set(info.groups) - {"prompt"} else "not trained by gradient descent; use `scratch`"
+
+
+def not_freezable(info: ModelInfo) -> str | None:
+    """Why a method that trains only a part of the weights does not fit; ``None``: it may."""
+    if info.pretrained:
+        return not_trainable(info)
+    return not_trainable(info) or "not pretrained, so frozen weights would stay random; use `scratch`"
+
+
 def not_tunable(info: ModelInfo, groups: Sequence[str] = MATRICES) -> str | None:
     """Why a method that trains a few weights of a pretrained network does not fit; ``None``: it does.
 
@@ -25,13 +37,10 @@ def not_tunable(info: ModelInfo, groups: Sequence[str] = MATRICES) -> str | None
         info: The model.
         groups: Weight groups of which it must have at least one.
     """
-    if not set(info.groups) - {"prompt"}:
-        return "not trained by gradient descent; use `scratch`"
-    if not info.pretrained:
-        return "not pretrained, so frozen weights would stay random; use `scratch`"
-    if not set(groups) & set(info.groups):
+    reason = not_freezable(info)
+    if reason is None and not set(groups) & set(info.groups):
         return f"has no {' or '.join(groups)} weights to adapt, only {', '.join(info.groups)}; use `full`"
-    return None
+    return reason
 
 
 def adapted_layers(network: Network, groups: Sequence[str]) -> list[str]:

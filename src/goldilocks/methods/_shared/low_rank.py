@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from goldilocks.errors import InputError
-from goldilocks.methods._shared.fine_tuning import adapted_layers, freeze_all_but_head, need_layers
-from goldilocks.records import TrainingConfig
+from goldilocks.methods._shared.fine_tuning import MATRICES, adapted_layers, freeze_all_but_head, need_layers
+from goldilocks.records import ModelInfo, TrainingConfig
 
 if TYPE_CHECKING:
     from torch import nn
 
     from goldilocks.nets.layers.wrapped_linear import WrappedLinear
     from goldilocks.nets.network import Network
+
+
+@dataclass(frozen=True, slots=True)
+class LoraOptions:
+    """Size and scale of the adapters."""
+
+    rank: int = 8
+    """Rank of the two factors."""
+    alpha: float = 16.0
+    """Scale of the adapters, divided by the rank."""
+    roles: tuple[str, ...] = MATRICES
+    """Weight groups whose linear layers get an adapter."""
+
+
+def effort(info: ModelInfo) -> float:  # noqa: ARG001
+    """No gradients of the large matrices and hardly any optimiser, but all the rest."""
+    return 0.75
 
 
 def add_adapters(
@@ -47,6 +64,13 @@ def add_adapters(
         )
     freeze_all_but_head(network)
     need_layers(wrap(network.module, names, lambda _, layer: make(layer)), method, roles, network)
+
+
+def merged(network: Network) -> None:
+    """Merge the adapters into the frozen matrices."""
+    from goldilocks.nets.layers.wrapped_linear import merge
+
+    merge(network.module)
 
 
 def adapter_config(config: TrainingConfig) -> TrainingConfig:

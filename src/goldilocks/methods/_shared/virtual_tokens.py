@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from goldilocks.errors import InputError
 from goldilocks.methods._shared.fine_tuning import freeze_all_but_head, not_tunable
@@ -20,6 +20,11 @@ _SHORTEST = 8
 """Tokens that must be left for a text."""
 
 
+def n_tokens(options: Any) -> int:
+    """See ``protocols.AddsVirtualTokens``."""
+    return int(options.tokens)
+
+
 def no_blocks(info: ModelInfo) -> str | None:
     """Why virtual tokens are of no use to a model, for the user; ``None``: they are."""
     return not_tunable(info) or (None if info.depth else "has no layers that could attend to them; use `full`")
@@ -27,8 +32,7 @@ def no_blocks(info: ModelInfo) -> str | None:
 
 def generates(output: Output, what: str) -> str | None:
     """Why virtual tokens are not for this output, for the user; ``None``: they are."""
-    text = output in (Output.TEXT, Output.LIKELIHOOD)
-    return f"{what} are not applied while text is generated; use `lora`" if text else None
+    return f"{what} are not applied while text is generated; use `lora`" if output.needs_language_model else None
 
 
 def make_room(network: Network, method: str, tokens: int) -> None:
