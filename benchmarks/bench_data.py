@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,11 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: version(name) for name in names},
     }
+
+
+def command_line() -> str:
+    """The command that this benchmark was started with."""
+    return " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
 
 
 def keep(name: str, result: dict[str, Any]) -> None:

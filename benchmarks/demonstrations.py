@@ -19,7 +19,6 @@ of output is one JSON object.
 from __future__ import annotations
 
 import json
-import sys
 import time
 from dataclasses import dataclass, replace
 from itertools import product
@@ -28,7 +27,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from bench_data import keep, machine, options, rows, sample
+from bench_data import command_line, keep, machine, options, rows, sample
 from sklearn.linear_model import LogisticRegression
 
 from goldilocks import plugins
@@ -215,7 +214,7 @@ def main() -> None:
         "cells": done,
         **machine(),
     }
-    keep(chosen.name, result | {"command": " ".join(["python", "benchmarks/demonstrations.py", *sys.argv[1:]])})
+    keep(chosen.name, result | {"command": command_line()})
 
 
 if __name__ == "__main__":

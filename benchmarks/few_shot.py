@@ -26,12 +26,14 @@ import resource
 import subprocess
 import sys
 import time
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_data import keep, machine, options, rows, sample
+from bench_data import command_line, keep, machine, options, rows, sample
+from cells import Cells, own_process
 
 PER_LABEL = 8
 SCORED = 500
@@ -135,8 +137,8 @@ def described(folder: str) -> Any:
     from goldilocks import plugins
 
     families = (plugins.load("families", family) for family in ("encoder", "decoder"))
-    found = next((info for family in families if (info := family.describe(Path(folder), folder)) is not None), None)
-    return found or sys.exit(f"{folder}: holds neither an encoder nor a decoder.")
+    model = next((info for family in families if (info := family.describe(Path(folder), folder)) is not None), None)
+    return model or sys.exit(f"{folder}: holds neither an encoder nor a decoder.")
 
 
 def cell(chosen: Any, name: str, split: int, method: str) -> dict[str, Any]:
@@ -201,40 +203,30 @@ def main() -> None:
     if chosen.cell:
         print(json.dumps(cell(chosen, chosen.cell[0], int(chosen.cell[1]), chosen.cell[2])))
         return
-    chosen.work.mkdir(parents=True, exist_ok=True)
     methods = [*chosen.methods, *(["setfit"] if chosen.setfit_python else [])]
     cells: list[dict[str, Any]] = []
-    missing, begun = 0, time.monotonic()
+    store = Cells(chosen.work, chosen.minutes)
     for name, split, method in product(chosen.sets, range(chosen.splits), methods):
         model = f"-{Path(chosen.pet_model).name}" if method == "pet" and chosen.pet_model != PET_MODEL else ""
-        file = chosen.work / f"{name}-{split}-{method}{model}-{chosen.scored}.json"
-        if not file.exists() and chosen.minutes and time.monotonic() - begun > 60 * chosen.minutes:
-            missing += 1
+        arguments = [*sys.argv[1:], "--cell", name, str(split), method]
+        record = store.result(
+            f"{name}-{split}-{method}{model}-{chosen.scored}",
+            partial(own_process, f"{name} {split} {method}", *arguments),
+        )
+        if record is None:
             continue
-        if not file.exists():
-            done = subprocess.run(
-                [sys.executable, __file__, *sys.argv[1:], "--cell", name, str(split), method],
-                stdout=subprocess.PIPE,
-                text=True,
-                check=False,
-            )
-            if done.returncode:
-                sys.exit(f"{name} {split} {method}: failed, see above")
-            file.write_text(done.stdout.strip().splitlines()[-1])
-        record = json.loads(file.read_text())
         cells.append(record)
         print(
             f"{name:10} {split}  {method:12} {record['accuracy']:.3f}  training {record['seconds']:6.1f} s  "
             f"all {record['all_seconds']:6.1f} s  {record['peak_memory_bytes'] / 1e6:5.0f} MB",
             flush=True,
         )
-    result = {"benchmark": "few_shot", "missing": missing, "per_label": PER_LABEL, "max_steps": chosen.max_steps}
-    if not missing:
+    result = {"benchmark": "few_shot", "missing": store.missing, "per_label": PER_LABEL, "max_steps": chosen.max_steps}
+    if not store.missing:
         result |= {"comparison": compared(cells, methods)}
     shown = [{key: value for key, value in record.items() if key != "right"} for record in cells]
-    command = " ".join(["python", "benchmarks/few_shot.py", *sys.argv[1:]])
-    keep(chosen.name, result | {"cells": shown} | machine() | {"command": command})
-    sys.exit(75 if missing else 0)
+    keep(chosen.name, result | {"cells": shown} | machine() | {"command": command_line()})
+    sys.exit(75 if store.missing else 0)
 
 
 def compared(cells: list[dict[str, Any]], methods: list[str]) -> dict[str, Any]:

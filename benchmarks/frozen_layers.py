@@ -21,15 +21,16 @@ import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import time
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_data import keep, machine, options, rows, sample
+from bench_data import command_line, keep, machine, options, rows, sample
+from cells import Cells, own_process
 
 MODEL = "all-MiniLM-L6-v2"
 METHODS: dict[str, dict[str, Any]] = {"head_only": {}, "top_layers": {"layers": 2}}
@@ -97,18 +98,16 @@ def main() -> None:
     if chosen.run:
         print(json.dumps(one_run(chosen, chosen.run[0], chosen.run[1], int(chosen.run[2]))))
         return
-    chosen.work.mkdir(parents=True, exist_ok=True)
+    store = Cells(chosen.work)
     runs: list[dict[str, Any]] = []
     for seed, method in product(range(chosen.seeds), METHODS):
         for side in SIDES if seed % 2 == 0 else SIDES[::-1]:
-            file = chosen.work / f"{method}-{side}-{seed}-{chosen.rows}-{chosen.test}-{chosen.epochs:g}.json"
-            if not file.exists():
-                own = [sys.executable, __file__, *sys.argv[1:], "--run", method, side, str(seed)]
-                done = subprocess.run(own, stdout=subprocess.PIPE, text=True, check=False)
-                if done.returncode:
-                    sys.exit(f"{method} {side} {seed}: failed, see above")
-                file.write_text(done.stdout.strip().splitlines()[-1])
-            run = json.loads(file.read_text())
+            arguments = [*sys.argv[1:], "--run", method, side, str(seed)]
+            run = store.result(
+                f"{method}-{side}-{seed}-{chosen.rows}-{chosen.test}-{chosen.epochs:g}",
+                partial(own_process, f"{method} {side} {seed}", *arguments),
+            )
+            assert run is not None
             runs.append(run)
             print(
                 f"{method:10} {side:6} seed {seed}: {run['seconds']:6.1f} s (processor {run['processor_seconds']:.1f} "
@@ -116,8 +115,7 @@ def main() -> None:
                 flush=True,
             )
     result = {"benchmark": "frozen_layers", "rows": chosen.rows, "test": chosen.test, "epochs": chosen.epochs}
-    command = " ".join(["python", "benchmarks/frozen_layers.py", *sys.argv[1:]])
-    keep(chosen.name, result | {"summary": summary(runs), "runs": runs} | machine() | {"command": command})
+    keep(chosen.name, result | {"summary": summary(runs), "runs": runs} | machine() | {"command": command_line()})
 
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:

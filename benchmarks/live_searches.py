@@ -52,9 +52,14 @@ SCORED = 2_000
 Parts = dict[str, list[dict[str, Any]]]
 
 
-def _split(data: Path, name: str, most: int, **files: str) -> Parts:
-    parts = {part: rows(data, name, file) for part, file in files.items()}
-    return parts | {"train": sample(parts["train"], most, 0), "test": sample(parts["test"], SCORED, 0)}
+def _split(name: str, most: int, **files: str) -> Callable[[Path], Parts]:
+    """Makes the parts of a set: at most so many training rows; ``files``: part -> file."""
+
+    def parts_of(data: Path) -> Parts:
+        parts = {part: rows(data, name, file) for part, file in files.items()}
+        return parts | {"train": sample(parts["train"], most, 0), "test": sample(parts["test"], SCORED, 0)}
+
+    return parts_of
 
 
 def _imdb(data: Path) -> Parts:
@@ -65,29 +70,20 @@ def _imdb(data: Path) -> Parts:
 
 
 SETS: dict[str, tuple[str, Callable[[Path], Parts]]] = {
-    "trec": ("text_classification", lambda data: _split(data, "trec", 10_000, train="train", test="test")),
-    "tnews": ("text_classification", lambda data: _split(data, "tnews", 8_000, train="train", test="dev")),
-    "conll2003": ("ner", lambda data: _split(data, "conll2003", 3_000, train="train", test="test")),
-    "sst2": (
-        "text_classification",
-        lambda data: _split(data, "sst2", 10_000, train="train", validation="dev", test="test"),
-    ),
+    "trec": ("text_classification", _split("trec", 10_000, train="train", test="test")),
+    "tnews": ("text_classification", _split("tnews", 8_000, train="train", test="dev")),
+    "conll2003": ("ner", _split("conll2003", 3_000, train="train", test="test")),
+    "sst2": ("text_classification", _split("sst2", 10_000, train="train", validation="dev", test="test")),
     "imdb_sample": ("text_classification", _imdb),
     "chnsenticorp": (
         "text_classification",
-        lambda data: _split(data, "chnsenticorp", 10_000, train="train", validation="dev", test="test"),
+        _split("chnsenticorp", 10_000, train="train", validation="dev", test="test"),
     ),
-    "mrpc": (
-        "pair_classification",
-        lambda data: _split(data, "mrpc", 10_000, train="train", validation="dev", test="test"),
-    ),
-    "lcqmc": ("pair_classification", lambda data: _split(data, "lcqmc", 8_000, train="dev", test="test")),
-    "rte": ("pair_classification", lambda data: _split(data, "rte", 10_000, train="train", test="dev")),
-    "cluener": ("ner", lambda data: _split(data, "cluener", 3_000, train="train", test="dev")),
-    "weibo_ner": (
-        "ner",
-        lambda data: _split(data, "weibo_ner", 10_000, train="train", validation="dev", test="test"),
-    ),
+    "mrpc": ("pair_classification", _split("mrpc", 10_000, train="train", validation="dev", test="test")),
+    "lcqmc": ("pair_classification", _split("lcqmc", 8_000, train="dev", test="test")),
+    "rte": ("pair_classification", _split("rte", 10_000, train="train", test="dev")),
+    "cluener": ("ner", _split("cluener", 3_000, train="train", test="dev")),
+    "weibo_ner": ("ner", _split("weibo_ner", 10_000, train="train", validation="dev", test="test")),
 }
 """Name -> task and rows."""
 

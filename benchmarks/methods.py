@@ -22,16 +22,17 @@ from __future__ import annotations
 
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_data import keep, machine, options, rows, sample
+from bench_data import command_line, keep, machine, options, rows, sample
+from cells import Cells, own_process
 
 from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
@@ -148,12 +149,7 @@ def run_cell(chosen: Any, model: str, name: str, method: str, seed: int) -> dict
     if reason is not None:
         return key | {"failed": reason}
     own = ["--data", str(chosen.data), "--rows", str(chosen.rows), "--cell", model, name, method, str(seed)]
-    done = subprocess.run([sys.executable, __file__, *own], capture_output=True, text=True, check=False)
-    if done.returncode < 0:  # ended from outside: not the cell's fault
-        sys.exit(f"{model} {name} {method} {seed}: ended by signal {-done.returncode}")
-    if done.returncode:
-        return key | {"failed": (done.stderr.strip() or "no reason given").splitlines()[-1]}
-    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+    return key | own_process(f"{model} {name} {method} {seed}", *own, may_fail=True)
 
 
 def main() -> None:
@@ -173,19 +169,15 @@ def main() -> None:
         model, name, method, seed = chosen.cell
         print(json.dumps(cell(chosen.data, model, name, method, chosen.rows, int(seed))))
         return
-    chosen.work.mkdir(parents=True, exist_ok=True)
     wanted = list(product(chosen.models, chosen.sets, chosen.methods, range(chosen.seeds)))
     cells: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
-    missing, begun = 0, time.monotonic()
+    store = Cells(chosen.work, chosen.minutes)
     for model, name, method, number in wanted:
-        file = chosen.work / f"{model}-{name}-{method}-{chosen.rows}-{number}.json"
-        if not file.exists() and chosen.minutes and time.monotonic() - begun > 60 * chosen.minutes:
-            missing += 1
+        cell_name = f"{model}-{name}-{method}-{chosen.rows}-{number}"
+        record = store.result(cell_name, partial(run_cell, chosen, model, name, method, number))
+        if record is None:
             continue
-        if not file.exists():
-            file.write_text(json.dumps(run_cell(chosen, model, name, method, number)))
-        record = json.loads(file.read_text())
         if "failed" in record:
             failed.append(record)
             print(f"{model:20} {name:8} {method:12} {number}  not run: {record['failed']}", flush=True)
@@ -205,19 +197,19 @@ def main() -> None:
         for model, name, seed in groups
     }
     shown = [{key: value for key, value in record.items() if key != "right"} for record in cells]
-    if missing:
-        print(f"{missing} cells are missing; run the same command again.", flush=True)
+    if store.missing:
+        print(f"{store.missing} cells are missing; run the same command again.", flush=True)
     result = {
         "benchmark": "methods",
-        "missing": missing,
+        "missing": store.missing,
         "failed": failed,
         "rows": chosen.rows,
         "scored_rows": SCORED,
         "best": best,
         "cells": shown,
     }
-    keep(chosen.name, result | machine() | {"command": " ".join(["python", "benchmarks/methods.py", *sys.argv[1:]])})
-    sys.exit(75 if missing else 0)
+    keep(chosen.name, result | machine() | {"command": command_line()})
+    sys.exit(75 if store.missing else 0)
 
 
 if __name__ == "__main__":

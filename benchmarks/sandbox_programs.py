@@ -18,7 +18,7 @@ import time
 from bench_data import machine, options, rows
 
 from goldilocks.metrics import pass_at_k
-from goldilocks.support.sandbox.harness import Judged
+from goldilocks.support.sandbox.harness import ProgramWithTests
 from goldilocks.support.sandbox.sandbox import judge, protection
 from goldilocks.support.text.units import references
 from goldilocks.tasks import code_generation
@@ -39,7 +39,7 @@ def main() -> None:
         {role: row[name] for role, name in columns.items()} for row in rows(arguments.data, arguments.data_set, "test")
     ]
     checks = [pass_at_k._check(references(code_generation.gold(row)), str(row["solution"])) for row in given]
-    programs = [check for check in checks if isinstance(check, Judged)]
+    programs = [check for check in checks if isinstance(check, ProgramWithTests)]
     protected = protection()  # tried out before the clock starts
     before, begun = _processor_seconds(), time.perf_counter()
     outcomes = judge(programs)

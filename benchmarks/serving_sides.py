@@ -31,7 +31,7 @@ class Model:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(str(FOLDER / "model.onnx"), options)
-        self.names = [one.name for one in self.session.get_inputs()]
+        self.names = [tensor.name for tensor in self.session.get_inputs()]
 
     def run(self, texts):
         rows = self.tokenizer.encode_batch(list(texts))

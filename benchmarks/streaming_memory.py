@@ -17,14 +17,14 @@ from __future__ import annotations
 import json
 import random
 import resource
-import subprocess
-import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench_data import keep, machine, options
+from bench_data import command_line, keep, machine, options
+from cells import Cells, own_process
 
 from goldilocks.events import Event, StageStarted, TrainingStep
 from goldilocks.fine_tune import tune_one
@@ -95,19 +95,15 @@ def main() -> None:
         return
     for seed, (name, count) in enumerate({"held": 500, "test": 500}.items(), start=1):
         generate(chosen.work / f"{name}.jsonl", count, seed=seed)
+    store = Cells(chosen.work)
     cells: list[dict[str, Any]] = []
     for rows in (FLOOR_ROWS, chosen.rows):
         if not (chosen.work / f"train-{rows}.jsonl").exists():
             generate(chosen.work / f"train-{rows}.jsonl", rows, seed=0)
         for name in chosen.side:
-            kept = chosen.work / f"{name}-{rows}-{chosen.steps}.json"
-            if not kept.exists():
-                own = ["--work", str(chosen.work), "--steps", str(chosen.steps), "--cell", name, str(rows)]
-                done = subprocess.run([sys.executable, __file__, *own], capture_output=True, text=True, check=False)
-                if done.returncode:
-                    sys.exit(f"{name} {rows}: failed: {done.stderr.strip().splitlines()[-1]}")
-                kept.write_text(done.stdout.strip().splitlines()[-1])
-            cell = {"side": name} | json.loads(kept.read_text())
+            own = ["--work", str(chosen.work), "--steps", str(chosen.steps), "--cell", name, str(rows)]
+            measured = store.result(f"{name}-{rows}-{chosen.steps}", partial(own_process, f"{name} {rows}", *own))
+            cell = {"side": name} | (measured or {})
             cells.append(cell)
             print(
                 f"{name:10} {rows:8,} rows  {cell['peak_memory_bytes'] / 1e6:6.0f} MB "
@@ -118,8 +114,7 @@ def main() -> None:
             )
     sizes = {str(rows): (chosen.work / f"train-{rows}.jsonl").stat().st_size for rows in (FLOOR_ROWS, chosen.rows)}
     result = {"benchmark": "streaming_memory", "steps": chosen.steps, "file_bytes": sizes, "cells": cells}
-    command = " ".join(["python", "benchmarks/streaming_memory.py", *sys.argv[1:]])
-    keep(chosen.name, result | machine() | {"command": command})
+    keep(chosen.name, result | machine() | {"command": command_line()})
 
 
 if __name__ == "__main__":

@@ -24,16 +24,17 @@ is one JSON object.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_data import keep, machine, options, rows, sample
+from bench_data import command_line, keep, machine, options, rows, sample
+from cells import Cells, own_process
 from few_shot import paired
 
 from goldilocks import plugins
@@ -168,8 +169,8 @@ def gains(cells: list[dict[str, Any]], name: str, treatments: list[str], seeds: 
 
     def of(treatment: str, seed: int) -> list[dict[str, Any]]:
         wanted = (name, PLAIN if treatment == ENSEMBLE else treatment, seed)
-        found = [record for record in cells if (record["set"], record["treatment"], record["seed"]) == wanted]
-        return found if treatment == ENSEMBLE else [record for record in found if record["member"] == 0]
+        runs = [record for record in cells if (record["set"], record["treatment"], record["seed"]) == wanted]
+        return runs if treatment == ENSEMBLE else [record for record in runs if record["member"] == 0]
 
     table: dict[str, Any] = {}
     plain_seconds = np.median([of(PLAIN, seed)[0]["seconds"] for seed in range(seeds)])
@@ -210,14 +211,9 @@ def plan(chosen: Any) -> list[tuple[str, str, int, int]]:
 
 def run_cell(name: str, treatment: str, seed: int, member: int) -> dict[str, Any]:
     """The cell, from a process of its own; with ``failed`` where it cannot be run."""
-    own = [sys.executable, __file__, *sys.argv[1:], "--cell", name, treatment, str(seed), str(member)]
-    done = subprocess.run(own, capture_output=True, text=True, check=False)
-    if done.returncode < 0:  # ended from outside: not the cell's fault
-        sys.exit(f"{name} {treatment} {seed}: ended by signal {-done.returncode}")
-    if done.returncode:
-        reason = (done.stderr.strip() or "no reason given").splitlines()[-1]
-        return {"set": name, "treatment": treatment, "seed": seed, "member": member, "failed": reason}
-    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+    key = {"set": name, "treatment": treatment, "seed": seed, "member": member}
+    own = [*sys.argv[1:], "--cell", name, treatment, str(seed), str(member)]
+    return key | own_process(f"{name} {treatment} {seed}", *own, may_fail=True)
 
 
 def main() -> None:
@@ -240,19 +236,15 @@ def main() -> None:
         name, treatment, seed, member = chosen.cell
         print(json.dumps(cell(chosen, name, treatment, int(seed), int(member))))
         return
-    chosen.work.mkdir(parents=True, exist_ok=True)
     cells: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
-    missing, begun = 0, time.monotonic()
+    store = Cells(chosen.work, chosen.minutes)
     setting = f"{chosen.method}-{chosen.rows}-{chosen.unlabelled}-{chosen.scored}-{chosen.noise:g}"
     for name, treatment, seed, member in plan(chosen):
-        file = chosen.work / f"{name}-{treatment}-{seed}-{member}-{setting}.json"
-        if not file.exists() and chosen.minutes and time.monotonic() - begun > 60 * chosen.minutes:
-            missing += 1
+        cell_name = f"{name}-{treatment}-{seed}-{member}-{setting}"
+        record = store.result(cell_name, partial(run_cell, name, treatment, seed, member))
+        if record is None:
             continue
-        if not file.exists():
-            file.write_text(json.dumps(run_cell(name, treatment, seed, member)))
-        record = json.loads(file.read_text())
         if "failed" in record:
             failed.append(record)
             print(f"{name:13} {treatment:15} {seed} {member}  not run: {record['failed']}", flush=True)
@@ -267,11 +259,11 @@ def main() -> None:
     tables = {name: gains_of(chosen, cells, name) for name in chosen.sets}
     for name, table in tables.items():
         show(name, table)
-    if missing:
-        print(f"{missing} cells are missing; run the same command again.", flush=True)
+    if store.missing:
+        print(f"{store.missing} cells are missing; run the same command again.", flush=True)
     result = {
         "benchmark": "training_gains",
-        "missing": missing,
+        "missing": store.missing,
         "failed": failed,
         "rows": chosen.rows,
         "unlabelled_rows": chosen.unlabelled,
@@ -283,9 +275,8 @@ def main() -> None:
         "sets": tables,
         "cells": [{key: record[key] for key in _SHOWN} for record in cells],
     }
-    command = " ".join(["python", "benchmarks/training_gains.py", *sys.argv[1:]])
-    keep(chosen.name, result | machine() | {"command": command})
-    sys.exit(75 if missing else 0)
+    keep(chosen.name, result | machine() | {"command": command_line()})
+    sys.exit(75 if store.missing else 0)
 
 
 def gains_of(chosen: Any, cells: list[dict[str, Any]], name: str) -> dict[str, Any]:
