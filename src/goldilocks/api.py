@@ -19,7 +19,7 @@ from goldilocks.errors import GoldilocksError, InputError
 from goldilocks.events import Progress
 from goldilocks.records import ContinualReport, Dataset, Decision, Evaluation, Measured, TaskSpec
 from goldilocks.selection.workspace import Workspace
-from goldilocks.settings import RunSettings, check_seed, read_task, seconds_in, task_from
+from goldilocks.settings import RunSettings, check_seed, is_yaml, read_task, seconds_in, task_from
 from goldilocks.support.frames import errors_in_words, in_words, is_frame, is_rows, write_rows
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Columns = str | Mapping[str, str]
 """A column; for tasks with several texts, role -> column."""
-_YAML = (".yaml", ".yml")
 
 
 def select(
@@ -198,8 +197,7 @@ def continue_tuning(
     if out is not None:
         settings = replace(settings, out=Path(out))
     folder = Path(bundle if isinstance(bundle, str | Path) else bundle.folder)
-    task_file = isinstance(data, TaskSpec) or (isinstance(data, str | Path) and Path(data).suffix.lower() in _YAML)
-    kind = None if task_file else read_info(folder).task
+    kind = None if _is_task(data) else read_info(folder).task
     with tempfile.TemporaryDirectory() as scratch, errors_in_words(data, Path(scratch)):
         files = {}
         spec = task_spec(data, folder=Path(scratch), text=text, target=target, task=kind, seed=seed)
@@ -310,7 +308,7 @@ def task_spec(
     Raises:
         InputError: ``data`` has an unsupported type, or columns are given in addition to a task file.
     """
-    if isinstance(data, TaskSpec) or (isinstance(data, str | Path) and Path(data).suffix.lower() in _YAML):
+    if _is_task(data):
         if text is not None or target is not None or task is not None:
             raise InputError("text, target and task go with data; a task file names columns in data: {fields: …}.")
         return _with(data if isinstance(data, TaskSpec) else read_task(data), budget, seed)
@@ -328,6 +326,10 @@ def task_spec(
         )
     spec = task_from({"name": name or "task", "task": kind, "data": {"train": source, "fields": fields}})
     return _with(spec, budget, seed)
+
+
+def _is_task(data: Any) -> bool:
+    return isinstance(data, TaskSpec) or (isinstance(data, str | Path) and is_yaml(data))
 
 
 def _with(spec: TaskSpec, budget: str | float | None, seed: int | None) -> TaskSpec:

@@ -65,7 +65,6 @@ if TYPE_CHECKING:
 NO_STRATEGY = "none"
 WITH_OLD_DATA = "replay"
 """The strategy where old data are given and no strategy is named."""
-_YAML = (".yaml", ".yml")
 _ANY_CONFIG = TrainingConfig(epochs=1, learning_rate=0, head_learning_rate=0)
 
 
@@ -94,6 +93,25 @@ class _Chosen:
     name: str = ""
     plugin: Strategy | None = None
     options: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of an update."""
+
+    dataset: Dataset
+    """The new data, with what is replayed of the old after its training rows."""
+    replayed: int
+    """Number of these rows."""
+    name: str
+    """What the new data are called as a domain."""
+    new_labels: tuple[str, ...]
+    domains: Sequence[ContinualDomain]
+    """The data sets to measure on, the new one last."""
+    old: Part
+    """Training rows of the old data."""
+    known: tuple[str, ...]
+    """Fingerprints of what the bundle was tuned on."""
 
 
 def continue_tuning(
@@ -134,56 +152,45 @@ def continue_tuning(
 
     progress(StageStarted("data"))
     spec = _read_like(spec, bundle.info)
-    new = data.load(spec, task, progress=progress)
-    new_labels = _new_labels(new, bundle)
-    known = known_data(bundle)
-    domains = [
-        old_domain((source, start.names.get(source)), spec, bundle, known, progress) for source in start.old_data
-    ]
-    new_name = start.names.get(spec.data.train, spec.data.train)
-    domains = with_short_names([*domains, ContinualDomain(new_name, new, old=False, unseen=True)], start.names.values())
-    old = old_rows(domains, spec.seed)
-    dataset, replayed = training_data(
-        domains, old, (*bundle.info.labels, *new_labels), strategy.plugin, strategy.options
-    )
+    rows = _rows(spec, start, bundle, strategy, progress)
 
     progress(StageStarted("tuning"))
-    rule = loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule
+    rule = loss_rule(spec.objective, task, rows.dataset.goal, metric, rows.dataset.train.gold).answer_rule
     plan = TuningPlan(
         spec.seed,
         settings.offline,
         spec.options,
         spec.training,
-        unlabelled_pairs(spec, task, dataset, offline=settings.offline),
+        unlabelled_pairs(spec, task, rows.dataset, offline=settings.offline),
         rule=rule,
-        continuation=_continuation(bundle, strategy, old),
+        continuation=_continuation(bundle, strategy, rows.old),
     )
-    sealed = with_copies(dataset.sealed(), spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)
+    sealed = with_copies(rows.dataset.sealed(), spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)
     tracking = settings.out.with_name(f"{settings.out.name}.tracking")
     with Tracking(spec, tracking, progress, offline=settings.offline) as tracked:
         model, score = tune_candidate(candidate, sealed, metric, overrides, plan=plan, progress=tracked)
         tracked.log_score(candidate.name, score.value)
-    own_name = new_name if spec.data.train in start.names else Path(new_name).name.split(".")[0]
-    parts = with_new_part(bundle, model, (own_name, dataset), known, old, (strategy.plugin, strategy.options))
+    new_part = (rows.name, rows.dataset)
+    parts = with_new_part(bundle, model, new_part, rows.known, rows.old, (strategy.plugin, strategy.options))
     model = parts.model if parts else model
 
     progress(StageStarted("comparison"))
     after = (model, plan.answer_rule)
-    validation, test = (_measured(part, metric, domains, bundle, after, parts) for part in ("validation", "test"))
+    validation, test = (_measured(part, metric, rows.domains, bundle, after, parts) for part in ("validation", "test"))
     report = ContinualReport(
         candidate=candidate.name,
         metric=metric_name,
         continued_from=bundle.info.data_fingerprint,
-        data_fingerprints=(*known, new.fingerprint),
+        data_fingerprints=(*rows.known, rows.dataset.fingerprint),
         strategy=strategy.name,
         options=asdict(strategy.options) if strategy.plugin else {},
-        new_rows=len(dataset.train) - replayed,
-        replayed_rows=replayed,
-        new_labels=new_labels,
+        new_rows=len(rows.dataset.train) - rows.replayed,
+        replayed_rows=rows.replayed,
+        new_labels=rows.new_labels,
         validation=validation,
         test=test,
         domain=parts.new if parts else "",
-        routed=_measured("test", metric, domains, bundle, after, None) if parts else None,
+        routed=_measured("test", metric, rows.domains, bundle, after, None) if parts else None,
     )
     progress(StageStarted("bundle"))
     tuned = Tuned(
@@ -197,7 +204,7 @@ def continue_tuning(
         records={CONTINUAL: to_json(report)},
         family=DOMAINS if parts else "",
     )
-    write_tuned(model, tuned, dataset, settings.out, mask=mask)
+    write_tuned(model, tuned, rows.dataset, settings.out, mask=mask)
     return report
 
 
@@ -311,6 +318,28 @@ def _read_like(spec: TaskSpec, info: BundleInfo) -> TaskSpec:
             continue
         return replace(spec, data=replace(spec.data, fields=dict(fields)))
     return replace(spec, data=replace(spec.data, fields=columns))  # the error names those: the user knows them
+
+
+def _rows(spec: TaskSpec, start: ContinueFrom, bundle: Bundle, strategy: _Chosen, progress: Progress) -> _Rows:
+    """Read the new data and the old, and choose what is replayed.
+
+    Raises:
+        MissingError: data are not there.
+        InputError: they are of another task, or nothing new is left to train on.
+    """
+    new = data.load(spec, plugins.load("tasks", spec.task), progress=progress)
+    new_labels = _new_labels(new, bundle)
+    known = known_data(bundle)
+    domains = [
+        old_domain((source, start.names.get(source)), spec, bundle, known, progress) for source in start.old_data
+    ]
+    name = start.names.get(spec.data.train, spec.data.train)
+    domains = with_short_names([*domains, ContinualDomain(name, new, old=False, unseen=True)], start.names.values())
+    old = old_rows(domains, spec.seed)
+    labels = (*bundle.info.labels, *new_labels)
+    dataset, replayed = training_data(domains, old, labels, strategy.plugin, strategy.options)
+    name = name if spec.data.train in start.names else Path(name).name.split(".")[0]
+    return _Rows(dataset, replayed, name, new_labels, domains, old, known)
 
 
 def _new_labels(new: Dataset, bundle: Bundle) -> tuple[str, ...]:

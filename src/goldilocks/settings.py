@@ -72,6 +72,11 @@ class RunSettings:
     """Disk limit of the run folder in MB: the race makes no purchase that would exceed it; ``None``: no limit."""
 
 
+def is_yaml(path: Path | str) -> bool:
+    """Whether a path is called as task files are."""
+    return Path(path).suffix.lower() in (".yaml", ".yml")
+
+
 def read_task(path: Path | str) -> TaskSpec:
     """Read a task file (YAML; see ``docs/design.md`` for the keys).
 

@@ -45,10 +45,10 @@ def label_next(
     """
     from goldilocks import label_next as labelling
     from goldilocks.cli.console import say
-    from goldilocks.data.annotation_files import ToAnnotate, write_annotation_file
+    from goldilocks.data.annotation_files import AnnotationRow, write_annotation_file
 
     chosen = labelling.label_next(source, pool, count=count, strategy=strategy, labelled=labelled, seed=seed)
-    rows = [ToAnnotate(row.number, row.item, row.suggestion, row.score) for row in chosen.rows]
+    rows = [AnnotationRow(row.number, row.item, row.suggestion, row.score) for row in chosen.rows]
     write_annotation_file(out, form, rows, chosen.columns, chosen.output)
     left_out = f"; {chosen.skipped:,} unusable, repeated or labelled rows left out" if chosen.skipped else ""
     say(f"{len(rows):,} of {chosen.pool:,} rows chosen by {strategy.value}{left_out}")

@@ -27,7 +27,7 @@ from goldilocks.errors import InputError
 
 if TYPE_CHECKING:
     from goldilocks.bundle.read import Bundle
-    from goldilocks.data.unlabelled import Kept, NumberedItem
+    from goldilocks.data.unlabelled import CopiedColumns, NumberedItem
     from goldilocks.records import Generation, Prediction
 
 _FIRST, _MAX = 16, 1_024
@@ -94,7 +94,7 @@ def predict(
     from goldilocks.answers import as_fields
     from goldilocks.bundle.generation import generation_request
     from goldilocks.bundle.read import load
-    from goldilocks.data.unlabelled import Kept, arriving, columns_of
+    from goldilocks.data.unlabelled import CopiedColumns, arriving, columns_of
 
     model = load(bundle)
     sampling = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "seed": seed}
@@ -103,7 +103,7 @@ def predict(
     named = dict(_named(option, task.READS[0]) for option in field or ())
     columns = columns_of(task, named) if named else model.columns
     copied = tuple(name.strip() for name in keep.split(",") if name.strip()) if keep else ()
-    kept = Kept(copied if domain_column is None else tuple(dict.fromkeys((*copied, domain_column))))
+    kept = CopiedColumns(copied if domain_column is None else tuple(dict.fromkeys((*copied, domain_column))))
     domains = Domains(model, domain, domain_column)
     source = sys.stdin.fileno() if file is None else file
     rows = bad = 0
@@ -135,7 +135,7 @@ def _named(option: str, role: str) -> tuple[str, str]:
 
 
 def _predictions(
-    model: Bundle, batch: list[NumberedItem], generation: Generation | None, domains: Domains, kept: Kept
+    model: Bundle, batch: list[NumberedItem], generation: Generation | None, domains: Domains, kept: CopiedColumns
 ) -> Iterator[tuple[list[NumberedItem], Iterator[Prediction]]]:
     """The rows of a batch with the predictions of the usable ones, in chunks small enough to be answered quickly."""
     limit, begins = _FIRST, 0

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from goldilocks.cli.candidates import print_pool
 from goldilocks.cli.console import say
+from goldilocks.cli.select_options import (
+    AddressOption,
+    BudgetOption,
+    CompressOption,
+    DryRunOption,
+    ExecutorOption,
+    ExperienceOption,
+    ExperienceSource,
+    MaxDiskOption,
+    OutOption,
+    PolicyOption,
+    Preset,
+    PresetOption,
+    ResumeOption,
+    SeedOption,
+    ThreadsOption,
+)
 from goldilocks.cli.task_file import (
     FieldOption,
     KindOption,
@@ -25,76 +38,33 @@ from goldilocks.cli.task_file import (
 from goldilocks.cli.verdict import AcceptOption, require_useful
 from goldilocks.errors import InputError
 
-
-class Preset(StrEnum):
-    """Named budgets; nothing else differs."""
-
-    FAST = "fast"
-    BALANCED = "balanced"
-    THOROUGH = "thorough"
-
-
-class ExperienceSource(StrEnum):
-    """Where the race's expectations come from."""
-
-    SHIPPED = "shipped"
-    LOCAL = "local"
-
-
 _MAX_LOSS = 0.01
 _BUDGETS = {Preset.FAST: "2m", Preset.BALANCED: "10m", Preset.THOROUGH: "60m"}
 
 
 def select(
     task: TaskArgument,
-    out: Annotated[Path, typer.Option(help="Folder for the run: records, report, bundle.")] = Path("run"),
+    out: OutOption = Path("run"),
     field: FieldOption = None,
     kind: KindOption = None,
     language: LanguageOption = None,
     metric: MetricOption = None,
     max_bytes: MaxBytesOption = None,
-    budget: Annotated[
-        str | None, typer.Option(help="Time limit of the search (wall clock), e.g. 90s, 20m, 1h.")
-    ] = None,
-    preset: Annotated[
-        Preset | None, typer.Option(help="A named budget: fast 2 min, balanced 10 min, thorough 60 min.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, max=2**32 - 1, help="Random seed of the split and of training.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
-    policy: Annotated[str, typer.Option(help="Race policy; see `goldilocks list policies`.")] = "value",
-    executor: Annotated[
-        str, typer.Option(help="Where candidates are trained: local (this process) or ray (tasks on a Ray cluster).")
-    ] = "local",
-    address: Annotated[
-        str | None,
-        typer.Option(
-            help="Address of the Ray cluster, e.g. 10.0.0.5:6379 or auto; default: RAY_ADDRESS, else this machine."
-        ),
-    ] = None,
-    experience: Annotated[
-        ExperienceSource,
-        typer.Option(help="Expectations the race starts from; local: your own, see `goldilocks experience`."),
-    ] = ExperienceSource.SHIPPED,
+    budget: BudgetOption = None,
+    preset: PresetOption = None,
+    seed: SeedOption = None,
+    resume: ResumeOption = False,
+    policy: PolicyOption = "value",
+    executor: ExecutorOption = "local",
+    address: AddressOption = None,
+    experience: ExperienceOption = ExperienceSource.SHIPPED,
     online: OnlineOption = False,
-    threads: Annotated[int, typer.Option(min=0, help="Compute threads; 0: one per core.")] = 0,
-    max_disk: Annotated[
-        float | None, typer.Option(min=1, help="Maximum size of OUT in MB; checked before each purchase.")
-    ] = None,
+    threads: ThreadsOption = 0,
+    max_disk: MaxDiskOption = None,
     unsafe_execution: UnsafeOption = False,
-    compress: Annotated[
-        bool,
-        typer.Option(
-            "--compress",
-            help="Compress the winner, and candidates that lost on cost alone, before the test set is opened; at most "
-            "0.01 of the metric may be lost unless the task file says compress.max_loss.",
-        ),
-    ] = False,
+    compress: CompressOption = False,
     accept_baseline: AcceptOption = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check the data and list the candidates; train and write nothing.")
-    ] = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Choose and tune the model that is just right for the task, and write it as a bundle ready to serve.
 

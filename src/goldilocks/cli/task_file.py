@@ -10,7 +10,7 @@ import typer
 
 from goldilocks.errors import InputError
 from goldilocks.records import TaskSpec
-from goldilocks.settings import read_task, seconds_in, task_from
+from goldilocks.settings import is_yaml, read_task, seconds_in, task_from
 
 TaskArgument = Annotated[
     Path,
@@ -52,7 +52,6 @@ MaxBytesOption = Annotated[
         "--max-bytes", min=1, help="Reject data sources above this size, decompressed. Default: 4,000,000,000."
     ),
 ]
-_YAML = (".yaml", ".yml")
 
 
 def spec_of(
@@ -92,7 +91,7 @@ def spec_of(
 
 def is_task_file(path: Path, kind: str | None = None) -> bool:
     """Whether a path is a task file: one without a suffix is, unless it is a folder or a ``kind`` of task is given."""
-    return path.suffix.lower() in _YAML or not (path.suffix or kind or path.is_dir())
+    return is_yaml(path) or not (path.suffix or kind or path.is_dir())
 
 
 def pairs_of(
@@ -109,7 +108,7 @@ def pairs_of(
         InputError: one is not ``name=value``.
     """
     pairs = [field.partition("=") for field in fields or ()]
-    wrong = next((field for field, pair in zip(fields or (), pairs, strict=True) if not pair[1] or not pair[2]), None)
+    wrong = next((field for field, pair in zip(fields or (), pairs, strict=True) if not all(pair)), None)
     if wrong is not None:
         raise InputError(f"{option} {wrong}: write {form}.")
     return {role: column for role, _, column in pairs}

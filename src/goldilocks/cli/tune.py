@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -20,97 +21,62 @@ from goldilocks.cli.task_file import (
     pairs_of,
     spec_of,
 )
+from goldilocks.cli.tune_options import (
+    BatchRowsOption,
+    CandidateOption,
+    ContinueFromOption,
+    DropoutOption,
+    EpochsOption,
+    LabelSmoothingOption,
+    LearningRateOption,
+    MethodOption,
+    OldDataOption,
+    OutOption,
+    PatienceOption,
+    ProcessesOption,
+    ResumeOption,
+    RunOption,
+    SearchOption,
+    ShardOption,
+    StrategyOption,
+    StrategyOptionOption,
+    TrainingOption,
+    WeightDecayOption,
+)
 from goldilocks.errors import InputError
 from goldilocks.support.machine.processes import in_group, run_processes, this_command
+
+if TYPE_CHECKING:
+    from goldilocks.records import Measured, TaskSpec
+    from goldilocks.settings import RunSettings
 
 
 def tune(
     task: TaskArgument,
-    candidate: Annotated[
-        str | None, typer.Option(help="family/model/method, as printed by `goldilocks candidates`.")
-    ] = None,
-    run: Annotated[
-        Path | None,
-        typer.Option("--from", help="A finished run; name one of its candidates in place of TASK."),
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the bundle.")] = Path("tuned"),
+    candidate: CandidateOption = None,
+    run: RunOption = None,
+    out: OutOption = Path("tuned"),
     field: FieldOption = None,
     kind: KindOption = None,
     language: LanguageOption = None,
     metric: MetricOption = None,
-    epochs: Annotated[float | None, typer.Option(min=0.01, help="Number of training epochs.")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(min=0.0, help="Peak learning rate of the backbone (its middle layer).")
-    ] = None,
-    batch_rows: Annotated[int | None, typer.Option(min=1, help="Maximum number of texts per batch.")] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0.0, help="AdamW's decoupled weight decay.")] = None,
-    dropout: Annotated[float | None, typer.Option(min=0.0, max=0.9, help="Dropout before the head.")] = None,
-    label_smoothing: Annotated[
-        float | None, typer.Option(min=0.0, max=0.9, help="Share of the target spread over all labels.")
-    ] = None,
-    patience: Annotated[
-        int, typer.Option(min=0, help="Early stopping: number of validations without improvement; 0: off.")
-    ] = 0,
-    training: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--training",
-            help="Any training option as NAME=VALUE, e.g. --training schedule=cosine; see docs/training.md.",
-        ),
-    ] = None,
-    search: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            help="Search rates, epochs, weight decay and dropout with this many trials (needs the extra 'search'); 0: "
-            "no search. The trials are kept in OUT.search.",
-        ),
-    ] = 0,
-    processes: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            help="Train in this many processes, each on a part of every batch, with checkpoints in OUT.checkpoint; 0: "
-            "in one process without checkpoints. torchrun may start them too.",
-        ),
-    ] = 0,
-    shard: Annotated[
-        bool,
-        typer.Option(
-            "--shard",
-            help="With --processes: each process keeps only a part of weights, gradients and optimiser state (FSDP2).",
-        ),
-    ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an interrupted search, or run in several processes.")
-    ] = False,
-    continue_from: Annotated[
-        Path | None,
-        typer.Option("--continue-from", help="A bundle: train it further on TASK, instead of a pretrained model."),
-    ] = None,
-    old_data: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--old-data",
-            help="With --continue-from: what the bundle was tuned on (a data file, task file or run); may be repeated. "
-            "What it forgets is measured on it.",
-        ),
-    ] = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option(
-            help="With --continue-from: how to keep it from forgetting, see `goldilocks list strategies`; or none. "
-            "Default: replay if there are --old-data, else none."
-        ),
-    ] = None,
-    strategy_option: Annotated[
-        list[str] | None,
-        typer.Option("--strategy-option", help="An option of the strategy as NAME=VALUE, e.g. rows=500."),
-    ] = None,
-    method: Annotated[
-        str | None,
-        typer.Option(help="With --continue-from: the method that trains it further. Default: the bundle's."),
-    ] = None,
+    epochs: EpochsOption = None,
+    learning_rate: LearningRateOption = None,
+    batch_rows: BatchRowsOption = None,
+    weight_decay: WeightDecayOption = None,
+    dropout: DropoutOption = None,
+    label_smoothing: LabelSmoothingOption = None,
+    patience: PatienceOption = 0,
+    training: TrainingOption = None,
+    search: SearchOption = 0,
+    processes: ProcessesOption = 0,
+    shard: ShardOption = False,
+    resume: ResumeOption = False,
+    continue_from: ContinueFromOption = None,
+    old_data: OldDataOption = None,
+    strategy: StrategyOption = None,
+    strategy_option: StrategyOptionOption = None,
+    method: MethodOption = None,
     online: OnlineOption = False,
     unsafe_execution: UnsafeOption = False,
 ) -> None:
@@ -132,14 +98,9 @@ def tune(
 
     Example: goldilocks tune may.csv --continue-from run/bundle --old-data run --out updated
     """
-    from goldilocks.bundle.read import read_info
-    from goldilocks.cli.continual_tables import print_continual
-    from goldilocks.continual import ContinueFrom, continue_tuning
-    from goldilocks.fine_tune import tune_from, tune_one
-    from goldilocks.progress import Live
     from goldilocks.settings import RunSettings
 
-    given = {
+    named = {
         "epochs": epochs,
         "learning_rate": learning_rate,
         "batch_rows": batch_rows,
@@ -148,68 +109,97 @@ def tune(
         "label_smoothing": label_smoothing,
         "patience": patience or None,
     }
-    overrides = {name: value for name, value in given.items() if value is not None} | training_of(training)
+    stated = {name: value for name, value in named.items() if value is not None}
+    overrides = stated | pairs_of(training, "--training", "NAME=VALUE, e.g. --training schedule=cosine")
     settings = RunSettings(
         out=out, resume=resume, processes=processes, shard=shard, offline=not online, unsafe_execution=unsafe_execution
     )
-    if resume and not search and not processes:
-        raise InputError("--resume continues a run with --search or --processes; add the one it was started with.")
-    if processes and (search or patience):
-        raise InputError("--processes is for a single run to its end; leave out --search and --patience.")
-    if shard and processes < 2:
-        raise InputError("--shard divides weights among processes; add --processes 2 or more, or leave it out.")
+    further = {"--old-data": old_data, "--strategy": strategy, "--strategy-option": strategy_option, "--method": method}
+
+    _check_processes(settings, search=search, patience=patience)
     if processes > 1 and not in_group():
         raise typer.Exit(run_processes(this_command(), processes))
-    further = {"--old-data": old_data, "--strategy": strategy, "--strategy-option": strategy_option, "--method": method}
-    alone = next((key for key, value in further.items() if value), None)
-    if continue_from is None and alone is not None:
-        raise InputError(f"{alone} goes with --continue-from; name the bundle to train further.")
+
     if continue_from is not None:
         others = {"--candidate": candidate, "--from": run, "--search": search, "--processes": processes}
-        clash = next((key for key, value in others.items() if value), None)
-        if clash is not None:
-            raise InputError(f"{clash} does not go with --continue-from; omit it.")
-        kind = kind if kind or is_task_file(task) else read_info(continue_from).task
-        options = pairs_of(strategy_option, "--strategy-option", "NAME=VALUE, e.g. rows=500")
-        start = ContinueFrom(continue_from, tuple(old_data or ()), strategy, options, method)
-        with Live() as live:
-            spec = spec_of(task, field, kind=kind, language=language, metric=metric)
-            print_continual(continue_tuning(spec, start, settings, overrides, live), out)
+        _refuse(others, "{0} does not go with --continue-from; omit it.")
+        kind = kind if kind or is_task_file(task) else _task_of(continue_from)
+        spec = spec_of(task, field, kind=kind, language=language, metric=metric)
+        _tune_further(spec, continue_from, further, settings, overrides)
         return
+    _refuse(further, "{0} goes with --continue-from; name the bundle to train further.")
     if run is not None:
-        stated = {
-            "--field": field,
-            "--task": kind,
-            "--language": language,
-            "--metric": metric,
-            "--search": search,
-            "--processes": processes,
-            "--shard": shard,
-        } | overrides
-        extra = next((key for key, value in stated.items() if value), None)
-        if extra is not None:
-            raise InputError(f"{extra}: with --from, the run determines this; omit it, or tune the task file.")
+        of_data = {"--field": field, "--task": kind, "--language": language, "--metric": metric}
+        of_training = {"--search": search, "--processes": processes, "--shard": shard} | overrides
+        _refuse(of_data | of_training, "{0}: with --from, the run determines this; omit it, or tune the task file.")
         candidate = candidate or str(task)
-        with Live() as live:
-            score = tune_from(run, candidate, settings, live)
+        score = _tune_of_run(run, candidate, settings)
     elif candidate is None:
         raise InputError("--candidate is required; `goldilocks candidates TASK` lists the names.")
     else:
         spec = spec_of(task, field, kind=kind, language=language, metric=metric)
-        with Live() as live:
-            score = tune_one(spec, candidate, settings, overrides, live, trials=search)
+        score = _tune_candidate(spec, candidate, settings, overrides, trials=search)
     say(f"{candidate}: validation {score.value:.4f} ({score.low:.4f} to {score.high:.4f}, n = {score.n})")
     say(f"bundle: {out}")
 
 
-def training_of(pairs: list[str] | None) -> dict[str, str]:
-    """Field -> value of ``--training`` options.
+# --------------------------------------------------------------------------------------------------- the three commands
 
-    Raises:
-        InputError: one is not ``NAME=VALUE``.
-    """
-    split = [pair.partition("=") for pair in pairs or ()]
-    wrong = next((pair for pair, parts in zip(pairs or (), split, strict=True) if not parts[0] or not parts[2]), None)
-    if wrong is not None:
-        raise InputError(f"--training {wrong}: write NAME=VALUE, e.g. --training schedule=cosine.")
-    return {name: value for name, _, value in split}
+
+def _tune_candidate(
+    spec: TaskSpec, candidate: str, settings: RunSettings, overrides: Mapping[str, Any], *, trials: int
+) -> Measured:
+    from goldilocks.fine_tune import tune_one
+    from goldilocks.progress import Live
+
+    with Live() as live:
+        return tune_one(spec, candidate, settings, overrides, live, trials=trials)
+
+
+def _tune_of_run(run: Path, candidate: str, settings: RunSettings) -> Measured:
+    from goldilocks.fine_tune import tune_from
+    from goldilocks.progress import Live
+
+    with Live() as live:
+        return tune_from(run, candidate, settings, live)
+
+
+def _tune_further(
+    spec: TaskSpec, bundle: Path, further: Mapping[str, Any], settings: RunSettings, overrides: Mapping[str, Any]
+) -> None:
+    """Train a bundle further and print what it gained and forgot; ``further``: option -> value."""
+    from goldilocks.cli.continual_tables import print_continual
+    from goldilocks.continual import ContinueFrom, continue_tuning
+    from goldilocks.progress import Live
+
+    options = pairs_of(further["--strategy-option"], "--strategy-option", "NAME=VALUE, e.g. rows=500")
+    old_data = tuple(further["--old-data"] or ())
+    start = ContinueFrom(bundle, old_data, further["--strategy"], options, further["--method"])
+    with Live() as live:
+        print_continual(continue_tuning(spec, start, settings, overrides, live), settings.out)
+
+
+def _task_of(bundle: Path) -> str:
+    from goldilocks.bundle.read import read_info
+
+    return read_info(bundle).task
+
+
+# ---------------------------------------------------------------------------------------- what does not go with what
+
+
+def _check_processes(settings: RunSettings, *, search: int, patience: int) -> None:
+    """Refuse options of several processes, or of resuming, where they have no effect."""
+    if settings.resume and not search and not settings.processes:
+        raise InputError("--resume continues a run with --search or --processes; add the one it was started with.")
+    if settings.processes and (search or patience):
+        raise InputError("--processes is for a single run to its end; leave out --search and --patience.")
+    if settings.shard and settings.processes < 2:
+        raise InputError("--shard divides weights among processes; add --processes 2 or more, or leave it out.")
+
+
+def _refuse(options: Mapping[str, Any], message: str) -> None:
+    """Refuse the first of these options that has a value; ``message`` has ``{0}`` in place of its name."""
+    given = next((name for name, value in options.items() if value), None)
+    if given is not None:
+        raise InputError(message.format(given))

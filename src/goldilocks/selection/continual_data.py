@@ -18,10 +18,8 @@ from goldilocks.events import Progress
 from goldilocks.protocols import ReplaysRows, Strategy
 from goldilocks.records import ContinualReport, Dataset, Part, TaskSpec, Text
 from goldilocks.selection.workspace import Workspace
-from goldilocks.settings import read_task
+from goldilocks.settings import is_yaml, read_task
 from goldilocks.support.files import read_record
-
-_YAML = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ def old_domain(
     path = Path(source)
     if (path / "task.yaml").is_file():
         own = Workspace(path).read_task()
-    elif path.suffix.lower() in _YAML:
+    elif is_yaml(path):
         own = read_task(path)
     else:
         rows = replace(spec.data, train=source, validation=None, test=None, unlabelled=None)
