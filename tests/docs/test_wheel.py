@@ -1,9 +1,13 @@
-"""The wheel: built from the sources and installed outside the checkout; its commands run and its data files exist."""
+"""The wheel has what it needs, and the README runs as written from it, in a folder outside the checkout.
+
+The dependencies are those of the environment that the tests run in.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,16 +17,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-TASK = """\
-name: tickets
-task: text_classification
-data: {train: tickets.csv, fields: {text: body, label: topic}}
-candidates: {families: [majority, naive_bayes, tfidf_linear]}
-"""
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")
@@ -38,20 +36,36 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def desk(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder outside the checkout with labelled rows, a task file, and the installed wheel in ``site``."""
-    folder = tmp_path_factory.mktemp("desk")
-    pip("install", "--no-deps", "--no-compile", "--target", str(folder / "site"), str(wheel))
-    subjects = {"card": "my card", "transfer": "the transfer", "login": "my password"}
-    rows = [
-        f"{subject} {verb} since {number} days,{topic}"
-        for number in range(20)
-        for verb in ("is missing", "was refused")
-        for topic, subject in subjects.items()
-    ]
-    (folder / "tickets.csv").write_text("\n".join(["body,topic", *rows]) + "\n", encoding="utf-8")
-    (folder / "task.yaml").write_text(TASK, encoding="utf-8")
+def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The installed wheel."""
+    folder = tmp_path_factory.mktemp("site")
+    pip("install", "--no-deps", "--no-compile", "--target", str(folder), str(wheel))
     return folder
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the README assumes."""
+    folder = tmp_path_factory.mktemp("desk")
+    kinds = {"card": "my card", "transfer": "the transfer", "login": "my password"}
+    ways = ("has not arrived", "was refused", "please help with", "since yesterday", "why is it so slow", "cancel it")
+    rows = [
+        f"{3 * i + k},{subject} {ways[i % 6]} {ways[(i // 6) % 6]} case {i * 7919 % 1000},{kind}"
+        for i in range(40)
+        for k, (kind, subject) in enumerate(kinds.items())
+    ]
+    for name, part in (("tickets.csv", rows), ("fresh.csv", rows[::5])):
+        (folder / name).write_text("\n".join(["id,body,topic", *part]) + "\n")
+    (folder / "task.yaml").write_text(blocks("yaml")[0])
+    return folder
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def commands() -> list[str]:
+    return [line for block in blocks("sh") for line in block.splitlines()]
 
 
 def pip(*arguments: str) -> None:
@@ -60,18 +74,16 @@ def pip(*arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def installed(desk: Path, *arguments: str, text: str | None = None) -> str:
-    """Standard output of Python with the wheel in front of everything else and without the checkout."""
-    environment = {**os.environ, "PYTHONPATH": str(desk / "site")}
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=desk, env=environment, input=text, capture_output=True, text=True, check=False
+def environment(site: Path) -> dict[str, str]:
+    """The installed wheel in front of everything else."""
+    path = os.pathsep.join([str(site / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(site)}
+
+
+def run(line: str, folder: Path, site: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        line, shell=True, cwd=folder, capture_output=True, text=True, env=environment(site), check=False
     )
-    assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-def goldilocks(desk: Path, *arguments: str, text: str | None = None) -> str:
-    return installed(desk, "-m", "goldilocks", *arguments, text=text)
 
 
 def test_every_data_file_of_the_sources_is_in_the_wheel(wheel: Path) -> None:
@@ -95,20 +107,61 @@ def test_tests_and_benchmarks_are_not_in_the_wheel(wheel: Path) -> None:
     assert {name for name in folders if not name.endswith(".dist-info")} == {"goldilocks"}
 
 
-def test_commands_run_from_the_installed_wheel(desk: Path) -> None:
-    where = installed(desk, "-c", "import goldilocks; print(goldilocks.__file__)").strip()
-    assert Path(where).is_relative_to(desk / "site")
+def test_what_runs_is_the_wheel(site: Path, desk: Path) -> None:
+    where = run(f'{sys.executable} -c "import goldilocks; print(goldilocks.__file__)"', desk, site)
+    assert Path(where.stdout.strip()).is_relative_to(site)
+    assert run("command -v goldilocks", desk, site).stdout.strip() == str(site / "bin" / "goldilocks")
+    assert run("goldilocks --version", desk, site).stdout.startswith("goldilocks-lm ")
 
-    assert goldilocks(desk, "--version").startswith("goldilocks-lm ")
-    assert "train" in goldilocks(desk, "check", "task.yaml")
-    assert "naive_bayes/word12/scratch" in goldilocks(desk, "candidates", "task.yaml")
 
-    # It ends as soon as these few candidates are finished; the budget leaves room for a busy machine.
-    goldilocks(desk, "select", "task.yaml", "--budget", "60s", "--out", "run", "--accept-baseline")
-    decision = json.loads((desk / "run" / "decision.json").read_text(encoding="utf-8"))
-    assert decision["winner"]["family"] in ("majority", "naive_bayes", "tfidf_linear")
+def test_commands_run_as_written(desk: Path, site: Path) -> None:
+    ours = [
+        line
+        for line in commands()
+        if "goldilocks" in line and not line.startswith("pip") and "goldilocks serve" not in line
+    ]
+    assert len(ours) >= 6
+    for line in ours:
+        quick = line.split("  #")[0].replace("--budget 3m", "--budget 15s")  # 120 rows need less than the example's
+        quick += " --budget 10s" if "select task.yaml" in line else ""
+        done = run(quick, desk, site)
+        if done.returncode in (3, 4):  # budgets are wall-clock time, of which a busy machine needs more
+            done = run(re.sub(r"--budget \w+", "--budget 5m", quick) + " --resume", desk, site)
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
     assert "<h1" in (desk / "run" / "report.html").read_text(encoding="utf-8")
 
-    answer = json.loads(goldilocks(desk, "predict", "run/bundle", text="my card was refused\n"))
-    assert answer["label"] in ("card", "transfer", "login")
-    assert "accuracy" in goldilocks(desk, "evaluate", "run/bundle", "tickets.csv")
+
+def test_the_service_answers_as_written(tmp_path: Path, site: Path) -> None:
+    rows = [
+        f"{text} {number},{label}" for number in range(12) for text, label in (("rain falls", "wet"), ("sun", "dry"))
+    ]
+    (tmp_path / "weather.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
+    tune = "goldilocks tune weather.csv --candidate naive_bayes/word12/scratch --out run/bundle"
+    done = run(tune, tmp_path, site)
+    assert done.returncode == 0, done.stderr
+    (serve,) = (line for line in commands() if line.startswith("goldilocks serve"))
+    (ask,) = (line for line in commands() if line.startswith("curl"))
+    command = [sys.executable, "-m", *serve.split(), "--port", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(site), stderr=subprocess.PIPE, text=True) as service:
+        assert service.stderr is not None
+        try:
+            address = service.stderr.readline().removeprefix("listening on ").strip()
+            assert service.stderr.readline().startswith("ready: run@")
+            asked = "curl -s " + ask.removeprefix("curl ").replace("http://127.0.0.1:8000", address)
+            answer = run(asked, tmp_path, site)
+            assert json.loads(answer.stdout)["data"][0]["label"] in ("wet", "dry")
+        finally:
+            service.terminate()
+        assert service.wait(30) == 0
+
+
+def test_python_runs_as_written(desk: Path, site: Path) -> None:
+    program, out = blocks("python")[0].replace("60s", "10s"), "python-run"  # 120 rows need less
+    (desk / "program.py").write_text(program)
+    done = run(f"{sys.executable} program.py", desk, site)
+    if done.returncode and ("BudgetError" in done.stderr or "BaselineError" in done.stderr):  # a busy machine
+        program, out = program.replace("10s", "5m").replace(out, "longer-run"), "longer-run"
+        (desk / "program.py").write_text(program)
+        done = run(f"{sys.executable} program.py", desk, site)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((desk / out / "decision.json").read_text())["sentence"] in done.stdout
