@@ -126,7 +126,7 @@ def test_sheet_with_the_columns_is_read_and_the_header_found_below_a_title(tmp_p
     assert got.part.texts == tuple(text for text, _ in ROWS)
     assert got.remarks == (
         "the sheet 'more1' is read; there are others: 'Sheet'",
-        "the header is row 3 of the sheet; what stands above it is passed over",
+        "the header is row 3 of the sheet; the rows above it are ignored",
     )
 
 

@@ -1,4 +1,4 @@
-"""Task files with values that YAML allows and a task does not, told in one line."""
+"""Task files with values that YAML allows and a task does not, refused in one line."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def test_answering_loads_neither_torch_nor_scikit_learn(tmp_path: Path) -> None:
         "import sys, pathlib; from goldilocks import plugins\n"
         "model = plugins.load('families', 'tfidf_linear').restore(pathlib.Path(sys.argv[1]))\n"
         "print(model.labels[model.predict(['soup bread']).probabilities[0].argmax()])\n"
-        "print([one for one in ('torch', 'transformers', 'sklearn', 'scipy') if one in sys.modules])"
+        "print([name for name in ('torch', 'transformers', 'sklearn', 'scipy') if name in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True, env=dict(os.environ)

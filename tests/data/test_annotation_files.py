@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from goldilocks import plugins
-from goldilocks.data.annotation_files import AnnotationForm, ToAnnotate, write_annotation_file
+from goldilocks.data.annotation_files import AnnotationForm, AnnotationRow, write_annotation_file
 from goldilocks.data.read import read
 from goldilocks.data.unlabelled import arriving
 from goldilocks.records import Output
 
 CLASSES = plugins.load("tasks", "text_classification")
-ROWS = [ToAnnotate(7, 'my card, it is "lost"', "card_lost", 0.5), ToAnnotate(2, "你好\n再见", "greeting", 0.25)]
+ROWS = [AnnotationRow(7, 'my card, it is "lost"', "card_lost", 0.5), AnnotationRow(2, "你好\n再见", "greeting", 0.25)]
 
 
 def test_csv_has_the_texts_a_suggestion_and_an_empty_place_for_nothing_else(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_doccano_export_is_read_with_its_labels(tmp_path: Path) -> None:
 
 
 def test_entities_have_offsets_in_the_joined_words(tmp_path: Path) -> None:
-    row = ToAnnotate(1, ("In", "New", "York", "with", "Anna"), ("O", "B-LOC", "I-LOC", "O", "B-PER"), 0.1)
+    row = AnnotationRow(1, ("In", "New", "York", "with", "Anna"), ("O", "B-LOC", "I-LOC", "O", "B-PER"), 0.1)
     write_annotation_file(tmp_path / "x.jsonl", AnnotationForm.DOCCANO, [row], ("tokens",), Output.TAGS)
     record = json.loads((tmp_path / "x.jsonl").read_text(encoding="utf-8"))
     assert record["text"] == "In New York with Anna"
@@ -74,7 +74,7 @@ def test_entities_have_offsets_in_the_joined_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", list(AnnotationForm))
 def test_pairs_and_several_labels_are_written(form: AnnotationForm, tmp_path: Path) -> None:
-    row = ToAnnotate(1, ("first", "second"), ("money", "sport"), 0.1)
+    row = AnnotationRow(1, ("first", "second"), ("money", "sport"), 0.1)
     write_annotation_file(tmp_path / "x", form, [row], ("text1", "text2"), Output.LABEL)
     content = (tmp_path / "x").read_text(encoding="utf-8")
     assert all(word in content for word in ("first", "second", "money", "sport"))

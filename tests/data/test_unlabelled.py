@@ -21,10 +21,10 @@ HOW = (
 
 def read(path: Path, task: str = "text_classification", **fields: str) -> list[tuple[int, object]]:
     plugin = plugins.load("tasks", task)
-    return told([entry for batch in arriving(path, plugin, columns_of(plugin, fields)) for entry in batch])
+    return numbered([entry for batch in arriving(path, plugin, columns_of(plugin, fields)) for entry in batch])
 
 
-def told(asked: list[NumberedItem]) -> list[tuple[int, object]]:
+def numbered(asked: list[NumberedItem]) -> list[tuple[int, object]]:
     """Errors as their words."""
     return [(number, str(entry) if isinstance(entry, InputError) else entry) for number, entry in asked]
 
@@ -95,12 +95,12 @@ def piped(
     os.close(into)
     plugin, announced = plugins.load("tasks", task), list[str]()
     batches = arriving(out, plugin, columns_of(plugin, {}), announce=announced.append, **options)
-    rows = told([entry for batch in batches for entry in batch])
+    rows = numbered([entry for batch in batches for entry in batch])
     os.close(out)
     return rows, announced
 
 
-def test_objects_on_standard_input_are_json_lines_without_being_told(tmp_path: Path) -> None:
+def test_objects_on_standard_input_are_json_lines_without_being_numbered(tmp_path: Path) -> None:
     rows, announced = piped('\ufeff\n{"text": "a", "label": "x"}\n{"text": "b"}\n')
     assert rows == [(1, "an empty line, not a JSON object"), (2, "a"), (3, "b")]
     assert announced == [

@@ -53,7 +53,7 @@ def test_what_a_decoder_is_told_is_read_for_the_first_question_only(
     run = _run(folder, "in_context", tiny.part(30), GOAL)
     run.advance(1.0)
     assert isinstance(run.model, DecoderClassifier)
-    saved = folder.parent / "told"
+    saved = folder.parent / "prompted"
     run.model.save(saved)
     model = decoder.restore(saved)
     read: list[int] = []

@@ -10,9 +10,9 @@ from goldilocks.families import majority
 from goldilocks.records import Goal, Part
 
 
-def _model() -> majority.Shares:
+def _model() -> majority.ClassPrior:
     model = majority.create(majority.models()[0], None, Part(), Goal(labels=("ham", "spam")), seed=0)
-    assert isinstance(model, majority.Shares)
+    assert isinstance(model, majority.ClassPrior)
     return model
 
 
@@ -38,5 +38,5 @@ def test_restored_shares_are_the_saved_ones(tmp_path: Path) -> None:
     model.fit(["a", "b", "c"], ["ham", "ham", "spam"], seed=0)
     model.save(tmp_path)
     restored = majority.restore(tmp_path)
-    assert isinstance(restored, majority.Shares)
+    assert isinstance(restored, majority.ClassPrior)
     assert np.array_equal(restored.shares, model.shares)

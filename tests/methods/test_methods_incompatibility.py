@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from method_models import COUNTS, ENCODER, UNTRAINED
 
 from goldilocks import plugins
 from goldilocks.errors import InputError
@@ -12,22 +13,6 @@ from goldilocks.nets.network import Network
 from goldilocks.records import ModelInfo
 from goldilocks.testing import tiny
 
-ENCODER = ModelInfo(
-    name="tiny",
-    family="encoder",
-    source="hf://org/tiny",
-    architecture="",
-    pretraining="",
-    languages=("en",),
-    licence="mit",
-    parameters=1,
-    size_bytes=1,
-    groups=("embeddings", "attention", "mlp", "norm", "head"),
-    depth=2,
-    width=32,
-)
-UNTRAINED = replace(ENCODER, source="builtin")
-COUNTS = replace(ENCODER, source="builtin", groups=(), depth=0)
 TABLE = replace(ENCODER, groups=("embeddings", "head"), depth=0)
 
 

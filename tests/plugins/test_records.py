@@ -5,6 +5,7 @@ import pytest
 from goldilocks.records import (
     DataProfile,
     Dataset,
+    Goal,
     Gold,
     Output,
     Part,
@@ -39,6 +40,17 @@ def test_an_item_is_read_as_one_text(item: Text, text: str) -> None:
 )
 def test_only_labels_and_tags_are_labels(gold: Gold, output: Output, labels: tuple[str, ...]) -> None:
     assert labels_of(gold, output) == labels
+
+
+@pytest.mark.parametrize("output", Output)
+def test_one_label_is_asked_for_where_an_item_has_not_several(output: Output) -> None:
+    assert Goal(output, ("a", "b")).one_label == (output is Output.LABEL)
+    assert not Goal(output, ("a", "b"), several=True).one_label
+
+
+def test_outputs_are_labelled_or_need_a_language_model_or_neither() -> None:
+    assert {output for output in Output if output.is_labelled} == {Output.LABEL, Output.TAGS}
+    assert {output for output in Output if output.needs_language_model} == {Output.TEXT, Output.LIKELIHOOD}
 
 
 @pytest.mark.parametrize(

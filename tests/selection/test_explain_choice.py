@@ -41,14 +41,14 @@ def test_price_below_a_millionth_is_no_threshold() -> None:
     spec = replace(SPEC, objective=Objective(error_cost=1.0, requests_per_month=1000))
     choice = decide([finished("cnn/n/scratch", range(40), cost=1)], GOLD, ACCURACY, spec)
 
-    def told(threshold: float, end: float | None = None) -> str:
+    def explained(threshold: float, end: float | None = None) -> str:
         ranges = [AlphaRange("majority/m/scratch", 0.0, threshold), AlphaRange("cnn/n/scratch", threshold, end)]
         return sentence(choice.winner, choice.standings, choice.tied, ranges, spec.objective, "accuracy")
 
     # At 1,000 requests, α of 0.0005 and 0.002 per month are 0.5 and 2 millionths per error.
-    assert told(0.0005).endswith("It has the lowest J for any plausible cost of an error.")
-    assert told(0.0005, 2000.0).endswith("It has the lowest J if an error costs between 0 and 2 USD.")
-    assert told(0.002).endswith("from 0.000002 USD per error upwards; below that majority/m/scratch is better.")
+    assert explained(0.0005).endswith("It has the lowest J for any plausible cost of an error.")
+    assert explained(0.0005, 2000.0).endswith("It has the lowest J if an error costs between 0 and 2 USD.")
+    assert explained(0.002).endswith("from 0.000002 USD per error upwards; below that majority/m/scratch is better.")
 
 
 def test_unfinished_candidates_hold_the_rest_of_the_probability_and_the_sentence_says_so() -> None:
@@ -59,7 +59,7 @@ def test_unfinished_candidates_hold_the_rest_of_the_probability_and_the_sentence
         Standing("encoder/m/lora", "encoder", "m", "lora", "stopped", "", p_best=0.4, seconds_to_finish=90),
     ]
 
-    def told(p_best: float, rows: list[Standing]) -> str:
+    def explained(p_best: float, rows: list[Standing]) -> str:
         first = replace(winner, p_best=p_best)
         return sentence(first, [first, *rows], choice.tied, choice.map, SPEC.objective, "accuracy")
 
@@ -67,11 +67,11 @@ def test_unfinished_candidates_hold_the_rest_of_the_probability_and_the_sentence
         "The probability of being the best of all candidates is 4% for the winner and 6% for the other finished ones; "
         "unfinished candidates hold the remaining 90%, and about 6 min more of budget would finish the most probable "
         "of these, encoder/m/full."
-    ) in told(0.04, others)
-    assert "The probability that the winner is the best of all candidates is 100%." in told(1.0, [])
-    assert told(0.04, others).startswith("The best so far is n (cnn, scratch): accuracy")
-    assert told(0.4, others).startswith("Use n (cnn, scratch): accuracy")
-    assert told(0.04, []).startswith("Use ")  # what finished is better, not what is left
+    ) in explained(0.04, others)
+    assert "The probability that the winner is the best of all candidates is 100%." in explained(1.0, [])
+    assert explained(0.04, others).startswith("The best so far is n (cnn, scratch): accuracy")
+    assert explained(0.4, others).startswith("Use n (cnn, scratch): accuracy")
+    assert explained(0.04, []).startswith("Use ")  # what finished is better, not what is left
 
 
 def test_unfinished_candidate_that_may_be_better_is_advised_with_the_time_it_needs() -> None:
@@ -106,5 +106,5 @@ def test_the_budget_to_add_counts_what_a_resumed_search_does_besides() -> None:
         budget_to_finish=70.0,
     )
     assert "raise the budget by about 70 s" in advice([ahead], choice.winner, Objective(), regret=1.0)[0]
-    told = sentence(choice.winner, [choice.winner, ahead], choice.tied, choice.map, SPEC.objective, "accuracy")
-    assert "about 70 s more of budget would finish" in told
+    explained = sentence(choice.winner, [choice.winner, ahead], choice.tied, choice.map, SPEC.objective, "accuracy")
+    assert "about 70 s more of budget would finish" in explained

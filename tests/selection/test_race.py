@@ -21,7 +21,7 @@ from goldilocks.selection import purchase
 from goldilocks.selection.loss_posterior import Observation, Posterior
 from goldilocks.selection.purchase import Runner
 from goldilocks.selection.race import RaceContext, race
-from goldilocks.selection.time_correction import pace
+from goldilocks.selection.time_correction import time_ratio
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
 
@@ -461,7 +461,7 @@ def test_price_knows_that_frozen_layers_run_once() -> None:
     assert state.price(head, 2) == pytest.approx(9)
     state.begun_before.add(head)  # resumed: what was kept of the frozen layers is gone
     assert state.price(head, 2) == pytest.approx(9 + 40)
-    assert state.price(other, 2) == pytest.approx(100 * pace({head: 41.0}, {head: 82.0}))
+    assert state.price(other, 2) == pytest.approx(100 * time_ratio({head: 41.0}, {head: 82.0}))
 
 
 def test_cheapest_is_run_beside_a_baseline_that_nothing_is_expected_to_improve_on(tmp_path: Path) -> None:

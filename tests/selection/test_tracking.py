@@ -16,7 +16,7 @@ from goldilocks.settings import task_from
 
 
 class Recorder:
-    """A tracker that keeps what it is given, and fails where it is told to."""
+    """A tracker that keeps what it is given, and fails where it should."""
 
     def __init__(self, fails_at: str = "") -> None:
         self.fails_at, self.lines, self.closed = fails_at, [], 0  # type: ignore[var-annotated]

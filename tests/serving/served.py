@@ -160,5 +160,5 @@ class ScriptedEngine:
 
 
 def dry(item: Text) -> Prediction:
-    """An answer that can be told from others by its score: the length of the text in thousandths."""
+    """An answer that its score distinguishes from others: the length of the text in thousandths."""
     return Prediction("dry", len(item) / 1000, {"dry": 0.75, "wet": 0.25})

@@ -175,8 +175,8 @@ def test_requests_of_a_version_that_was_replaced_meanwhile_are_refused_too(weath
 
 
 def _deployment(server: Server) -> Deployment:
-    found: Deployment = server.config.app.state.service.deployments["weather"]  # type: ignore[union-attr]
-    return found
+    deployment: Deployment = server.config.app.state.service.deployments["weather"]  # type: ignore[union-attr]
+    return deployment
 
 
 def _until_ongoing(server: Server, count: int) -> None:

@@ -203,7 +203,6 @@ def _in_code(label: str) -> str:
 
 def _limits(info: BundleInfo, decision: Decision | None) -> str:
     facts = info.facts
-    one_label = info.output is Output.LABEL and not info.several
     lines = [
         "## Limitations",
         "",
@@ -211,7 +210,7 @@ def _limits(info: BundleInfo, decision: Decision | None) -> str:
         "`goldilocks evaluate`.",
         *(
             ["- The model assigns one of its labels to every text, including texts to which none applies."]
-            if one_label
+            if info.goal.one_label
             else []
         ),
         f"- Base model: {facts.architecture}; pre-training: {facts.pretraining}; licence: {facts.licence}.",

@@ -314,8 +314,8 @@ def load(folder: Path | str) -> Bundle:
 def _is_a_failure(error: BaseException) -> bool:
     """Whether an error is a library's about what is in a file, and not one that says what to do, or of the machine."""
     panic = type(error).__name__ == "PanicException"  # of libraries in Rust, such as tokenizers; it is no Exception
-    told = isinstance(error, GoldilocksError | OSError) or out_of_memory(error)
-    return panic or (isinstance(error, Exception) and not told)
+    explained = isinstance(error, GoldilocksError | OSError) or out_of_memory(error)
+    return panic or (isinstance(error, Exception) and not explained)
 
 
 def _in_line(error: BaseException) -> str:

@@ -134,7 +134,7 @@ def _power_tables(length: int) -> tuple[Hashes, Hashes]:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class NgramCounts:
     """The n-gram counts of some texts, in n-gram order (like a CSC matrix)."""
 
     hashes: Hashes
@@ -151,7 +151,7 @@ class Counted:
     """Term frequency there."""
 
 
-def counted(texts: Sequence[str], grams: Grams) -> Counted:
+def count_ngrams(texts: Sequence[str], grams: Grams) -> NgramCounts:
     """Count the n-grams of a block of texts."""
     hashes, rows, starts, ends, joined = hashed(texts, grams)
     order = np.argsort(hashes, kind="stable")  # inside one n-gram the rows then rise, as they do in ``hashed``
@@ -161,7 +161,7 @@ def counted(texts: Sequence[str], grams: Grams) -> Counted:
     cells = np.append(fresh, len(hashes))
     term = np.append(np.flatnonzero(first[fresh]), len(fresh))
     example = order[first]
-    return Counted(
+    return NgramCounts(
         hashes=hashes[first],
         seen=np.diff(term),
         starts=starts[example],
@@ -207,7 +207,7 @@ class Vocabulary:
     def __len__(self) -> int:
         return self.edges[-1]
 
-    def cells(self, kind: int, block: Counted) -> tuple[Positions, Positions, npt.NDArray[np.float32]]:
+    def cells(self, kind: int, block: NgramCounts) -> tuple[Positions, Positions, npt.NDArray[np.float32]]:
         """``(rows, columns, counts)`` of the known n-grams of a kind, in no promised order."""
         known = self.hashes[kind]
         if not len(known) or not len(block.hashes):
@@ -221,9 +221,11 @@ class Vocabulary:
 
     def matrix(self, texts: Sequence[str]) -> sp.csr_array:
         """Counts as a sparse matrix ``(n_texts, n_terms)``, float32, made block by block."""
-        return self._stacked(texts, ([counted(texts[block], gram) for gram in self.grams] for block in blocks(texts)))
+        return self._stacked(
+            texts, ([count_ngrams(texts[block], gram) for gram in self.grams] for block in blocks(texts))
+        )
 
-    def _stacked(self, texts: Sequence[str], kinds_of_blocks: Iterable[list[Counted]]) -> sp.csr_array:
+    def _stacked(self, texts: Sequence[str], kinds_of_blocks: Iterable[list[NgramCounts]]) -> sp.csr_array:
         import scipy.sparse as sp
 
         parts = [sp.csr_array((0, len(self)), dtype=np.float32)]
@@ -255,7 +257,7 @@ class Vocabulary:
         # Sorting, which is most of the work, lets other threads run.
         with ThreadPoolExecutor(cores()) as pool:
             counted_blocks = list(
-                pool.map(lambda block: [counted(sample[block], gram) for gram in grams], blocks(sample))
+                pool.map(lambda block: [count_ngrams(sample[block], gram) for gram in grams], blocks(sample))
             )
         terms = [_commonest([kinds[kind] for kinds in counted_blocks], min_texts, limit) for kind in range(len(grams))]
         vocabulary = cls(grams, terms)
@@ -276,7 +278,7 @@ def hash_of_terms(terms: Sequence[str]) -> Hashes:
     return hashes
 
 
-def _commonest(counts: list[Counted], min_texts: int, limit: int) -> list[str]:
+def _commonest(counts: list[NgramCounts], min_texts: int, limit: int) -> list[str]:
     if not counts:
         return []
     hashes = np.concatenate([block.hashes for block in counts])

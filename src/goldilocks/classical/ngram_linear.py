@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.answers import Answers, of_labels
-from goldilocks.classical.ngram_features import Grams, Vocabulary, blocks, counted
+from goldilocks.classical.ngram_features import Grams, Vocabulary, blocks, count_ngrams
 from goldilocks.classical.pair_features import marked
 from goldilocks.classical.relation_features import marked_relation
 from goldilocks.errors import InputError
@@ -191,7 +191,7 @@ class NgramLinear:
     def _rows(self, texts: Sequence[str]) -> Iterator[tuple[Ints, Array]]:
         for block in blocks(texts):
             n_texts = block.stop - block.start
-            kinds = [counted(texts[block], grams) for grams in self.vocabulary.grams]
+            kinds = [count_ngrams(texts[block], grams) for grams in self.vocabulary.grams]
             cells = [self.vocabulary.cells(kind, texts_of_kind) for kind, texts_of_kind in enumerate(kinds)]
             rows, columns, counts = (np.concatenate(cell) for cell in zip(*cells, strict=True))
             values = self._weighted(rows, columns, counts, n_texts)

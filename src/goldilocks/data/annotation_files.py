@@ -28,7 +28,7 @@ class AnnotationForm(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ToAnnotate:
+class AnnotationRow:
     """One row for an annotator."""
 
     number: int
@@ -40,7 +40,7 @@ class ToAnnotate:
 
 
 def write_annotation_file(
-    path: Path, form: AnnotationForm, rows: Sequence[ToAnnotate], columns: Sequence[str], output: Output
+    path: Path, form: AnnotationForm, rows: Sequence[AnnotationRow], columns: Sequence[str], output: Output
 ) -> None:
     """Write rows for an annotation tool.
 
@@ -54,7 +54,7 @@ def write_annotation_file(
     Raises:
         InputError: the file cannot be written.
     """
-    writers: dict[AnnotationForm, Callable[[Sequence[ToAnnotate], Sequence[str], Output], str]] = {
+    writers: dict[AnnotationForm, Callable[[Sequence[AnnotationRow], Sequence[str], Output], str]] = {
         AnnotationForm.CSV: _csv,
         AnnotationForm.LABEL_STUDIO: _label_studio,
         AnnotationForm.DOCCANO: _doccano,
@@ -62,7 +62,7 @@ def write_annotation_file(
     write_text(path, writers[form](rows, columns, output))
 
 
-def _cells(row: ToAnnotate, columns: Sequence[str], output: Output) -> dict[str, Any]:
+def _cells(row: AnnotationRow, columns: Sequence[str], output: Output) -> dict[str, Any]:
     """Column -> text; of tags the words as one text."""
     if output is Output.TAGS:
         words = (row.item,) if isinstance(row.item, str) else row.item
@@ -73,7 +73,7 @@ def _cells(row: ToAnnotate, columns: Sequence[str], output: Output) -> dict[str,
     return dict(zip(columns, texts, strict=False))
 
 
-def _entities(row: ToAnnotate) -> list[tuple[int, int, str, str]]:
+def _entities(row: AnnotationRow) -> list[tuple[int, int, str, str]]:
     """Start, end, label and text of each predicted entity in the words joined by spaces."""
     words = (row.item,) if isinstance(row.item, str) else row.item
     tags = row.suggestion if isinstance(row.suggestion, tuple) else ()
@@ -90,11 +90,11 @@ def _entities(row: ToAnnotate) -> list[tuple[int, int, str, str]]:
     return entities
 
 
-def _suggested(row: ToAnnotate) -> list[str]:
+def _suggested(row: AnnotationRow) -> list[str]:
     return [str(label) for label in row.suggestion] if isinstance(row.suggestion, tuple) else [str(row.suggestion)]
 
 
-def _csv(rows: Sequence[ToAnnotate], columns: Sequence[str], output: Output) -> str:
+def _csv(rows: Sequence[AnnotationRow], columns: Sequence[str], output: Output) -> str:
     file = io.StringIO()
     table = csv.writer(file, lineterminator="\n")
     table.writerow([*columns, "suggestion", "score", "row"])
@@ -107,7 +107,7 @@ def _csv(rows: Sequence[ToAnnotate], columns: Sequence[str], output: Output) -> 
     return file.getvalue()
 
 
-def _label_studio(rows: Sequence[ToAnnotate], columns: Sequence[str], output: Output) -> str:
+def _label_studio(rows: Sequence[AnnotationRow], columns: Sequence[str], output: Output) -> str:
     """Tasks with predictions, for a project whose labels are called ``label`` and whose text is the first column."""
     tasks: list[dict[str, Any]] = []
     for row in rows:
@@ -134,7 +134,7 @@ def _result(column: str, kind: str, value: dict[str, Any]) -> dict[str, Any]:
     return {"from_name": "label", "to_name": column, "type": kind, "value": value}
 
 
-def _doccano(rows: Sequence[ToAnnotate], columns: Sequence[str], output: Output) -> str:
+def _doccano(rows: Sequence[AnnotationRow], columns: Sequence[str], output: Output) -> str:
     """JSON Lines: ``text`` with ``label``; further texts and the number of the row become metadata."""
     lines = []
     for row in rows:

@@ -29,7 +29,7 @@ from goldilocks.data.splitting.times import overlap
 from goldilocks.errors import InputError
 from goldilocks.events import DataStep, Progress, silent
 from goldilocks.protocols import Task
-from goldilocks.records import DataProfile, Dataset, Finding, Output, Part, TaskSpec
+from goldilocks.records import DataProfile, Dataset, Finding, Part, TaskSpec
 
 
 def load(
@@ -114,7 +114,7 @@ def _split(spec: TaskSpec, task: Task, parts: Parts, sources: Mapping[str, str])
     groups = group_rows(parts, spec.seed, task.OUTPUT, bound, spec.data.group)
     given = {name: parts[name] for name in sources}
     findings: list[Finding] = []
-    if task.OUTPUT in (Output.LABEL, Output.TAGS):  # elsewhere several answers may be right
+    if task.OUTPUT.is_labelled:  # elsewhere several answers may be right
         findings += contradictions(given, groups, task)
     findings += repeats(given, groups, task, bound)
     findings += drop_leaks(parts, groups, sources)

@@ -43,7 +43,7 @@ Columns = Mapping[str, str] | Callable[[Collection[str]], Mapping[str, str]]
 
 
 @dataclass(slots=True)
-class Kept:
+class CopiedColumns:
     """Further columns of the rows, to be copied to the predictions."""
 
     columns: tuple[str, ...]
@@ -84,7 +84,7 @@ def arriving(
     columns: Columns,
     *,
     jsonl: bool | None = None,
-    kept: Kept | None = None,
+    kept: CopiedColumns | None = None,
     announce: Callable[[str], None] = lambda _: None,
 ) -> Iterator[list[NumberedItem]]:
     """Rows, as many at a time as are there.
@@ -105,7 +105,7 @@ def arriving(
         InputError: a table cannot be read as what it is by its first bytes or its name, a .gz ends in the middle, the
             encoding cannot be detected, or lines look like JSON and it is not known which of their texts is meant.
     """
-    reader = _Reader(task, columns if callable(columns) else lambda _: columns, kept or Kept(()), announce)
+    reader = _Reader(task, columns if callable(columns) else lambda _: columns, kept or CopiedColumns(()), announce)
     if isinstance(source, int):
         return reader.from_lines(partial(os.read, source, _CHUNK), jsonl)
     if source.is_dir():
@@ -141,7 +141,7 @@ def unlabelled_items(path: Path, task: Task, columns: Columns, output: Output) -
 class _Reader:
     task: Task
     choose: Callable[[Collection[str]], Mapping[str, str]]
-    kept: Kept
+    kept: CopiedColumns
     announce: Callable[[str], None]
 
     def from_file(self, path: Path, jsonl: bool | None) -> Iterator[list[NumberedItem]]:

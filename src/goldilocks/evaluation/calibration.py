@@ -46,7 +46,7 @@ def calibration(answers: Answers, gold: Sequence[Gold], goal: Goal, *, seed: int
     if not (np.isfinite(confidence).all() and (confidence >= 0).all() and (confidence <= 1 + 1e-6).all()):
         return None
     confidence = np.minimum(confidence, 1.0)
-    if goal.output is Output.LABEL and not goal.several and answers.labels:
+    if goal.one_label and answers.labels:
         brier, log_loss = _of_labels(answers, gold)
     else:
         given = np.where(right > 0, confidence, 1 - confidence)
@@ -68,7 +68,7 @@ def _right(values: Sequence[Answer], gold: Sequence[Gold], output: Output) -> Ar
     """1 where an answer is right, else 0; ``None`` for kinds of answer that are better or worse."""
     if output is Output.SPAN:
         hits = [_in_span(answer, right) for answer, right in zip(values, gold, strict=True)]
-    elif output in (Output.LABEL, Output.TAGS):
+    elif output.is_labelled:
         hits = [answer == right for answer, right in zip(values, gold, strict=True)]
     else:
         return None

@@ -75,7 +75,7 @@ class LossRule:
         losses = self.count(gold, answers.values)
         return float(self.reviewed(losses, certainty(answers, self.answer_rule)).losses.mean())
 
-    def reviewed(self, losses: Floats, sure: Floats) -> Reviewed:
+    def reviewed(self, losses: Floats, sure: Floats) -> ReviewedLosses:
         """The same losses with unsure answers reviewed.
 
         Args:
@@ -84,7 +84,7 @@ class LossRule:
         """
         losses = np.asarray(losses, dtype=np.float64)
         if self.review is None or not np.isfinite(sure).any() or len(losses) < FOLDS:
-            return Reviewed(np.asarray(losses, dtype=np.float64), None, 0.0)
+            return ReviewedLosses(np.asarray(losses, dtype=np.float64), None, 0.0)
         priced = np.empty(len(losses))
         folds = np.random.default_rng(0).permutation(len(losses)) % FOLDS  # rows may come in an order
         for fold in range(FOLDS):
@@ -93,12 +93,12 @@ class LossRule:
             priced[in_fold] = np.where(sure[in_fold] < bar, self.review, losses[in_fold])
         bar = threshold(losses, sure, self.review)
         if not np.isfinite(bar):
-            return Reviewed(priced, None, 0.0)
-        return Reviewed(priced, float(bar), float(np.mean(sure < bar)))
+            return ReviewedLosses(priced, None, 0.0)
+        return ReviewedLosses(priced, float(bar), float(np.mean(sure < bar)))
 
 
 @dataclass(frozen=True, slots=True)
-class Reviewed:
+class ReviewedLosses:
     """What review makes of a candidate's losses."""
 
     losses: npt.NDArray[np.float64]
@@ -165,7 +165,7 @@ def _refuse_error_prices(objective: Objective, what: str) -> None:
 
 
 def _with_matrix(rule: LossRule, objective: Objective, goal: Goal) -> LossRule:
-    if goal.output is not Output.LABEL or goal.several:
+    if not goal.one_label:
         raise InputError(
             f"task file: objective.error_costs is for single labels; here an error is {rule.what}: write error_cost."
         )

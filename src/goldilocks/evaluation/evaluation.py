@@ -91,7 +91,7 @@ def _entities(part: Part, answers: Answers, goal: Goal) -> tuple[EntityRow, ...]
 
 def _single(gold: Sequence[Gold], answers: Sequence[Answer], goal: Goal) -> tuple[list[str], list[str]]:
     """Right and given labels one by one, for tables of classes: those of the items, or of their words; else nothing."""
-    if goal.output is Output.LABEL and not goal.several:
+    if goal.one_label:
         return [str(answer) for answer in gold], [str(answer) for answer in answers]
     if goal.output is Output.TAGS:
         pairs = [

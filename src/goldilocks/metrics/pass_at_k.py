@@ -19,7 +19,7 @@ from goldilocks.errors import InputError
 from goldilocks.protocols import Floats, Metric
 from goldilocks.records import Answer, Gold, Output
 from goldilocks.support.sandbox.failing_test import failing_test
-from goldilocks.support.sandbox.harness import Judged, is_harness, judged, parsed, with_tests
+from goldilocks.support.sandbox.harness import ProgramWithTests, is_harness, judged, parsed, with_tests
 from goldilocks.support.sandbox.sandbox import judge, protection
 from goldilocks.support.text.units import references
 
@@ -40,7 +40,7 @@ EXAMPLES = (
     (("print( 'a' )", "a = 1"), ('print("a")', "a = 2"), 1 / 2),
 )
 
-_verdicts: dict[Judged, bool] = {}
+_verdicts: dict[ProgramWithTests, bool] = {}
 _MAX_VERDICTS = 100_000
 
 
@@ -125,11 +125,11 @@ def _verdicts_of(gold: Sequence[Gold], predicted: Sequence[Answer]) -> list[list
         [_check(references(right), str(sample)) for sample in (given if isinstance(given, tuple) else (given,))]
         for right, given in zip(gold, predicted, strict=True)
     ]
-    _run_new([check for of_item in checks for check in of_item if isinstance(check, Judged)])
+    _run_new([check for of_item in checks for check in of_item if isinstance(check, ProgramWithTests)])
     return [[check if isinstance(check, bool) else _verdicts[check] for check in of_item] for of_item in checks]
 
 
-def _check(right: Sequence[str], answer: str) -> bool | Judged:
+def _check(right: Sequence[str], answer: str) -> bool | ProgramWithTests:
     """Whether the answer is right, or the program and tests that find out."""
     harness = next((text for text in right if is_harness(text)), None)
     if harness is not None:
@@ -140,7 +140,7 @@ def _check(right: Sequence[str], answer: str) -> bool | Judged:
 
 
 @lru_cache(maxsize=10_000)
-def _judged(harness: str, answer: str, solution: str) -> Judged:
+def _judged(harness: str, answer: str, solution: str) -> ProgramWithTests:
     return judged(harness, answer, solution)
 
 
@@ -149,7 +149,7 @@ def _tree(code: str) -> str | None:
     return None if module is None or not module.body else ast.dump(module)
 
 
-def _run_new(programs: Sequence[Judged]) -> None:
+def _run_new(programs: Sequence[ProgramWithTests]) -> None:
     """Run what was not run before: a score, its interval and its slices ask for the same programs again."""
     new = [program for program in dict.fromkeys(programs) if program not in _verdicts]
     if len(_verdicts) + len(new) > _MAX_VERDICTS:

@@ -213,8 +213,8 @@ class Workload:
     """Mean texts of an item: 1, 2 of a pair, more of a query with its candidates or of the turns of a dialogue."""
 
     @property
-    def lessons(self) -> float:
-        """What there is to learn from: the items, or the sentences in them; at least 1."""
+    def n_sequences(self) -> float:
+        """Training sequences: the items, or the sentences in them; at least 1."""
         return max(1.0, self.rows * self.sentences)
 
     @property

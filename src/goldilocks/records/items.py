@@ -17,6 +17,16 @@ class Output(StrEnum):
     TEXT = "text"
     LIKELIHOOD = "likelihood"
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether answers are made of labels: those of an item, or a tag for each word."""
+        return self in (Output.LABEL, Output.TAGS)
+
+    @property
+    def needs_language_model(self) -> bool:
+        """Whether only a language model gives it: a generated text, or the likelihood of one."""
+        return self in (Output.TEXT, Output.LIKELIHOOD)
+
 
 Text = str | tuple[str, ...]
 """What a model reads at a time (an item): one text; several that belong together (a pair, a question and its context, a
@@ -54,7 +64,7 @@ def as_text(item: Text) -> str:
 
 def labels_of(gold: Gold, output: Output) -> tuple[str, ...]:
     """The labels (or tags) in a right answer or an answer; none for kinds of answer that are not made of labels."""
-    if output is Output.LABEL or output is Output.TAGS:
+    if output.is_labelled:
         return (gold,) if isinstance(gold, str) else tuple(map(str, gold)) if isinstance(gold, tuple) else ()
     return ()
 
@@ -122,6 +132,11 @@ class Goal:
     """Label -> what it means, for prompted models and decision endpoints."""
     prompt_language: str = "en"
     """Language of the words around instruction, items and answers in prompts: ``en`` or ``zh``."""
+
+    @property
+    def one_label(self) -> bool:
+        """Whether the answer is exactly one of the labels."""
+        return self.output is Output.LABEL and not self.several
 
 
 @dataclass(frozen=True, slots=True)

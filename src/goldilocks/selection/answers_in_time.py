@@ -22,7 +22,7 @@ SAFE = 0.5
 """Share of the remaining time that all the rest may be expected to take to be answered in one call."""
 
 
-class Answering(Protocol):
+class Predictor(Protocol):
     """What answers: a run or a model."""
 
     def predict(self, texts: Sequence[Text]) -> Answers:
@@ -35,7 +35,7 @@ def nothing(_per_text: float) -> float:
 
 
 def answers_in_time(
-    run: Answering, texts: Sequence[Text], left: Callable[[], float], after: Callable[[float], float] = nothing
+    run: Predictor, texts: Sequence[Text], left: Callable[[], float], after: Callable[[float], float] = nothing
 ) -> Answers | None:
     """Answers to all texts; ``None`` where they, and what follows, would take longer than is left.
 

@@ -144,12 +144,12 @@ class _Resources:
         return None if folder is None else _embedded(folder, words)
 
     def segmented(self, texts: Sequence[str]) -> list[list[str]] | None:
-        found = _multilingual()
-        return None if found is None else [segments(found[1], text) for text in texts]
+        model = _multilingual()
+        return None if model is None else [segments(model[1], text) for text in texts]
 
     def embed_unspaced_words(self, words: Sequence[str]) -> npt.NDArray[np.float32] | None:
-        found = _multilingual()
-        return None if found is None else token_vectors(*found, words)
+        model = _multilingual()
+        return None if model is None else token_vectors(*model, words)
 
     def model_folder(self, name: str) -> Path:
         return folder_of(source_of(name, self.folder), offline=self.offline)

@@ -22,7 +22,7 @@ from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext
 from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.second_chance import compressed_form
 from goldilocks.selection.standings import FOOTPRINT_SECONDS
-from goldilocks.selection.time_correction import pace
+from goldilocks.selection.time_correction import time_ratio
 from goldilocks.selection.verdict import VerdictContext, headline, verdict_on
 from goldilocks.selection.watchdog import time_limit
 
@@ -253,7 +253,7 @@ def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
 
     def guess(name: str) -> float:
         family = {other: took for other, took in spent.items() if other.split("/")[0] == name.split("/")[0]}
-        return pool.forecasts[name].seconds * pace(family or spent, forecast)
+        return pool.forecasts[name].seconds * time_ratio(family or spent, forecast)
 
     return sum(full.get(candidate.name) or guess(candidate.name) for candidate in pool.candidates)
 

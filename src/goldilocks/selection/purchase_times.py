@@ -74,7 +74,7 @@ class PurchaseTimes:
         return at, np.where(begun, spent / np.where(begun & (at > 0), at, 1.0), corrected)
 
     def _ratios(self, done: Ints, spent: Floats) -> Floats:
-        """``time_correction.pace`` of each family, ``(n_families,)``.
+        """``time_correction.time_ratio`` of each family, ``(n_families,)``.
 
         Of a family that has not run the mean of the others, as if one more had kept to its forecast: a busy machine
         slows all of them.

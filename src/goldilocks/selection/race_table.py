@@ -257,8 +257,8 @@ def _race(lines: Sequence[_Line], source: str) -> TableRace:
         rungs = by_candidate[line.candidate.name]
         if line.share in rungs:
             raise InputError(
-                f"{where}: {line.candidate.name} has rung {line.share:g} twice; candidates are told apart by family, "
-                "model and method, runs by seed."
+                f"{where}: {line.candidate.name} has rung {line.share:g} twice; candidates differ in family, model "
+                "or method, runs in seed."
             )
         rungs[line.share] = line
     unfinished = [name for name, rungs in by_candidate.items() if 1.0 not in rungs]

@@ -25,7 +25,6 @@ from goldilocks.records import (
     Excluded,
     Measured,
     ModelInfo,
-    Output,
     Pool,
     ProbeResult,
     Screening,
@@ -101,7 +100,7 @@ def screen(
     """
     started = time.monotonic()
     # The estimators measure the separation of labels; for other kinds of answer no model is probed, and none is cut.
-    models = _models(pool) if dataset.output is Output.LABEL and not dataset.several else []
+    models = _models(pool) if dataset.goal.one_label else []
     may_cut = len(models) > plan.keep
     n_rows = plan.rows or (_ROWS if may_cut else _ROWS_NONE_CUT)
     limit = plan.seconds_limit * (1.0 if may_cut else _LIMIT_NONE_CUT)

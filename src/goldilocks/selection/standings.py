@@ -384,7 +384,7 @@ class Standings:
         self._done[place] = max(self._done[place], trial.rung + 1)
         # A clock that was set back, or a damaged record, must not make a run look free or endless.
         self._spent[place] += trial.seconds if 0 <= trial.seconds < np.inf else 0.0
-        if trial.schedule_share < 1:  # what the whole schedule would have taken, which paces are told by
+        if trial.schedule_share < 1:  # what the whole schedule would have taken: forecasts are corrected by it
             self._spent[place] /= self.forecasts[trial.candidate].behind(trial.schedule_share)
             self._shortened.add(trial.candidate)
         per_text = trial.seconds_per_text if 0 <= trial.seconds_per_text < np.inf else 0.0

@@ -11,7 +11,7 @@ FIXED_SECONDS = 5.0
 second may be wrong a hundredfold and is little evidence about the next one; of longer runs they are a small part."""
 
 
-def pace(took: Mapping[str, float], predicted: Mapping[str, float]) -> float:
+def time_ratio(took: Mapping[str, float], predicted: Mapping[str, float]) -> float:
     """How many times as long as predicted the runs took: the geometric mean, 1 where there are none.
 
     Args:
@@ -19,7 +19,7 @@ def pace(took: Mapping[str, float], predicted: Mapping[str, float]) -> float:
         predicted: Candidate -> seconds that were forecast for that share of the run; for all of ``took``.
 
     Example:
-        >>> pace({"a": 25.0}, {"a": 10.0}), round(pace({"a": 10.0}, {"a": 0.1}), 1)
+        >>> time_ratio({"a": 25.0}, {"a": 10.0}), round(time_ratio({"a": 10.0}, {"a": 0.1}), 1)
         (2.0, 2.9)
     """
     if not took:

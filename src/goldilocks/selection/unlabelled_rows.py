@@ -9,7 +9,7 @@ from goldilocks.data.splitting.duplicates import normalise
 from goldilocks.data.unlabelled import arriving, columns_of
 from goldilocks.errors import InputError
 from goldilocks.protocols import Task
-from goldilocks.records import Augmentation, Dataset, Output, TaskSpec, Text, as_text
+from goldilocks.records import Augmentation, Dataset, TaskSpec, Text, as_text
 from goldilocks.selection.augmentation import varied_texts
 
 _NOISE = (Augmentation("char_noise"), Augmentation("chinese_noise"))
@@ -33,7 +33,7 @@ def unlabelled_pairs(spec: TaskSpec, task: Task, dataset: Dataset, *, offline: b
     source = spec.data.unlabelled
     if source is None:
         return ()
-    if task.OUTPUT is not Output.LABEL or task.SEVERAL:
+    if not dataset.goal.one_label:
         raise InputError("task file: data.unlabelled is for tasks with one label per item; leave it out.")
     path = locate(source, spec.folder)
     fields = {role: column for role, column in spec.data.fields.items() if role in task.READS}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from goldilocks.errors import InputError
 from goldilocks.nets.generation.streaming import OnText, observed_by
 from goldilocks.nets.generation.token_logprobs import SupportsTokenLogprobs, TokenLogprobs
-from goldilocks.records import Generation, Output, Prediction, Text
+from goldilocks.records import Generation, Goal, Output, Prediction, Text
 
 if TYPE_CHECKING:
     from goldilocks.bundle.read import Bundle
@@ -63,6 +63,11 @@ class ModelCard:
     size_bytes: int = 0
     domains: tuple[str, ...] = ()
     """Of a model with a part for each."""
+
+    @property
+    def goal(self) -> Goal:
+        """What the model is asked for."""
+        return Goal(self.output, self.labels, self.several)
 
 
 class Engine(Protocol):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from goldilocks.errors import InputError
-from goldilocks.records import Gold, Output, Part, Text, TrainingConfig
+from goldilocks.records import Gold, Part, Text, TrainingConfig
 
 if TYPE_CHECKING:
     from goldilocks.nets.domains import Domain, DomainNetworks, Reference
@@ -96,7 +96,7 @@ def extended(
     from goldilocks.nets.domains import Domain, DomainNetworks, attached, own_part, reference_of
 
     name, texts, fingerprint = new
-    if Output(trained.config.output) not in (Output.LABEL, Output.TAGS):
+    if not trained.config.goal.output.is_labelled:
         raise InputError(f"domain_adapters: is for labels and tags, this is {trained.config.output}; use replay.")
     if isinstance(before, DomainNetworks):
         known: tuple[Domain, ...] = before.domains

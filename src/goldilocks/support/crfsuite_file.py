@@ -96,8 +96,8 @@ def _unpacked(content: Content, form: str, place: int) -> tuple[Any, ...]:
 
 def _entries(content: Content, place: int, name: bytes) -> int:
     """How many entries a chunk says it has."""
-    found, _, number = _unpacked(content, "<4sII", place)
-    _require(found == name, f"there is no {name.decode()} where it should be")
+    tag, _, number = _unpacked(content, "<4sII", place)
+    _require(tag == name, f"there is no {name.decode()} where it should be")
     return int(number)
 
 

@@ -108,7 +108,7 @@ def issues(part: Part) -> Iterator[DataIssue]:
             "equal_relevance",
             Severity.WARNING,
             f"{len(alike):,} of {len(part):,} lists have candidates of one relevance only",
-            "Any order of them is as right as another: such a list teaches nothing and moves the score of every "
+            "Any order of them is as right as another: such a list is no training signal and moves the score of every "
             "candidate alike. Were the candidates that do not fit left out?",
             alike,
         )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from goldilocks.data.augment import BoundAugmenter, copies_of, problem
 from goldilocks.protocols import Augmenter
-from goldilocks.records import Output, Part
+from goldilocks.records import Part
 from goldilocks.testing import tiny
 
 
@@ -71,7 +71,7 @@ def check_augmenter(augmenter: Augmenter, options: Any, resources: FakeResources
         assert len(copies) == len(plain), f"{len(copies)} copies of {len(plain)} texts"
         assert copies == augmenter.varied(plain, options, resources, seed=3), "the same seed gives other copies"
         assert all(copy.strip() or not text.strip() for text, copy in zip(plain, copies, strict=True)), "a blank copy"
-    for case in tiny.cases(augmenter.OUTPUTS - {Output.TEXT, Output.LIKELIHOOD}):
+    for case in tiny.cases({output for output in augmenter.OUTPUTS if not output.needs_language_model}):
         _check_evidence(augmenter, options, resources, case)
 
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from goldilocks.tuning.loop import Learner
 
 
-_LESSONS = "variants/probabilities"
+_VARIANT_PROBABILITIES = "variants/probabilities"
 """Name in a checkpoint of what variants answered."""
 _PROMPT = "prompt"
 """Weight group of prompted models: their method prepares the prompt."""
@@ -373,7 +373,7 @@ class Run:
             if self._group is not None and self._group.sharded:
                 write_sharded(folder, content, self._learner.state(), self._group)
             else:
-                write_checkpoint(folder, content, self._learner.state() | self._lessons())
+                write_checkpoint(folder, content, self._learner.state() | self._variant_tensors())
             return
         if self._fitted is not None:
             name = f"model-{self.share:.6f}"
@@ -386,11 +386,11 @@ class Run:
             if old.name != content.get("model"):
                 shutil.rmtree(old, ignore_errors=True)
 
-    def _lessons(self) -> dict[str, Any]:
+    def _variant_tensors(self) -> dict[str, Any]:
         """What variants answered, so that a resumed run does not train them again."""
         import torch
 
-        return {_LESSONS: torch.from_numpy(np.asarray(self._taught))} if self._variants else {}
+        return {_VARIANT_PROBABILITIES: torch.from_numpy(np.asarray(self._taught))} if self._variants else {}
 
     def _chosen(self) -> Any:
         """The method's options as JSON has them."""
@@ -420,8 +420,8 @@ class Run:
                     "remove it to start the run anew."
                 )
         self._tested_factor = content.get("rate_factor")
-        if _LESSONS in tensors:
-            self._taught = tensors.pop(_LESSONS).numpy()
+        if _VARIANT_PROBABILITIES in tensors:
+            self._taught = tensors.pop(_VARIANT_PROBABILITIES).numpy()
         if "place" in content:
             self._learning().load_state(tensors, content["place"])
             if "span" in content:

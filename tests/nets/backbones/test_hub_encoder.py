@@ -20,24 +20,7 @@ transformers = pytest.importorskip("transformers")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny ModernBERT with the tiny tokenizer."""
-    path = tiny.encoder_folder(tmp_path_factory.mktemp("hub") / "tiny-modernbert")
-    vocabulary = read_config(path)["vocab_size"]
-    config = transformers.ModernBertConfig(
-        vocab_size=vocabulary,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=48,
-        pad_token_id=0,
-        bos_token_id=2,
-        eos_token_id=3,
-        cls_token_id=2,
-        sep_token_id=3,
-        max_position_embeddings=64,
-    )
-    torch.manual_seed(0)
-    transformers.ModernBertModel(config).save_pretrained(path)
-    return path
+    return tiny.hub_encoder_folder(tmp_path_factory.mktemp("hub") / "tiny-modernbert")
 
 
 def test_hidden_states_are_those_of_the_model(folder: Path) -> None:

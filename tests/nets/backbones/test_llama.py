@@ -57,7 +57,7 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         AutoConfig.for_model(request.param, **SIZES, **_kinds()[request.param]), dtype=torch.float32
     ).eval()
     with torch.no_grad():
-        for weight in theirs.parameters():  # norms and biases start as ones and zeros: nothing could be told by them
+        for weight in theirs.parameters():  # norms and biases start as ones and zeros: they would show no difference
             weight.add_(torch.randn_like(weight) * 0.1)
     folder = tmp_path_factory.mktemp("decoders") / request.param
     theirs.save_pretrained(folder)

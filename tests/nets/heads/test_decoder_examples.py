@@ -86,8 +86,8 @@ def test_chinese_prompt_is_kept_with_the_decoder(folder: Path, tmp_path: Path) -
     network = _network(folder, replace(tiny.GOAL, prompt_language="zh"), shots=2)
     network.fit(PART.texts, PART.gold, seed=0)
     network.save(tmp_path / "saved")
-    for one in (network, cast(DecoderClassifier, decoder.restore(tmp_path / "saved"))):
-        lead = _state(one).prompt.lead
+    for model in (network, cast(DecoderClassifier, decoder.restore(tmp_path / "saved"))):
+        lead = _state(model).prompt.lead
         assert lead.count("标签：") == 2
         assert "Label:" not in lead
 

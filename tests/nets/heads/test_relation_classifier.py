@@ -11,7 +11,6 @@ from goldilocks.nets.backbones.entity_marker_embeddings import CHANNEL
 from goldilocks.nets.heads.relation_classifier import RelationClassifier, window
 from goldilocks.nets.network import Network
 from goldilocks.nets.tokenization.batching import padded
-from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 from goldilocks.records import Candidate, Goal, ModelInfo, Part, TrainingConfig, Workload
 from goldilocks.testing import contracts, tiny
 from goldilocks.tuning.loop import Learner
@@ -38,7 +37,7 @@ def _related(rows: int = 60) -> Part:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.encoder_folder(tmp_path_factory.mktemp("relater") / "tiny")
+    return tiny.encoder_folder(tmp_path_factory.mktemp("relations") / "tiny")
 
 
 def _facts(folder: Path) -> ModelInfo:
@@ -56,7 +55,7 @@ def _made(folder: Path, texts: tuple[str | tuple[str, ...], ...] = (TEXT,), *, s
     return result
 
 
-def _relater(folder: Path) -> RelationClassifier:
+def _classifier(folder: Path) -> RelationClassifier:
     result = _made(folder)
     assert isinstance(result, RelationClassifier)
     return result
@@ -101,23 +100,23 @@ def test_items_of_relation_extraction_are_read_by_their_marks(folder: Path) -> N
 
 
 def test_places_are_those_of_the_opening_marks(folder: Path) -> None:
-    relater = _relater(folder)
-    (row,) = relater.rows([TEXT])
+    classifier = _classifier(folder)
+    (row,) = classifier.rows([TEXT])
     sign = "[UNK]"  # the tiny tokenizer knows no signs
     wanted = ["[CLS]", "the", sign, "soup", sign, "with", sign, "salt", "bread", sign, "today", "[SEP]"]
-    assert _tokens(relater, row.ids) == wanted
+    assert _tokens(classifier, row.ids) == wanted
     assert row.channels[CHANNEL].tolist() == [0, 0, 1, 0, 2, 0, 3, 0, 0, 4, 0, 0]
     assert row.places.tolist() == [2, 6]
 
 
 def test_head_sees_the_states_at_the_opening_marks(folder: Path) -> None:
-    relater = _relater(folder)
+    classifier = _classifier(folder)
     turned = "[E2] soup [/E2] the [E1] bread [/E1]"
     with torch.no_grad():
-        relater.module.get_parameter(NEW)[1:] = torch.randn(4, 32)
-        result = relater.pooled([TEXT, turned])
-        states = [relater.backbone(padded(relater.rows([entry]), 0))[0] for entry in (TEXT, turned)]
-    assert result.shape == (2, relater.pooled_width) == (2, 64)
+        classifier.module.get_parameter(NEW)[1:] = torch.randn(4, 32)
+        result = classifier.pooled([TEXT, turned])
+        states = [classifier.backbone(padded(classifier.rows([entry]), 0))[0] for entry in (TEXT, turned)]
+    assert result.shape == (2, classifier.pooled_width) == (2, 64)
     assert torch.allclose(result[0], torch.cat([states[0][2], states[0][6]]), atol=1e-5)
     assert torch.allclose(result[1], torch.cat([states[1][5], states[1][1]]), atol=1e-5)  # the first thing's first
 
@@ -133,39 +132,39 @@ def test_marks_begin_as_signs_of_the_checkpoint(folder: Path, tmp_path: Path) ->
     (known / "tokenizer.json").write_text(content, encoding="utf-8")
     theirs = transformers.BertModel.from_pretrained(known, add_pooling_layer=False).eval()
     as_signs = Tokenizer.from_file(str(known / "tokenizer.json")).encode("the @ soup @ with # salt bread # today").ids
-    relater = _relater(known)
+    classifier = _classifier(known)
 
     with torch.no_grad():
-        result = relater.backbone(padded(relater.rows([TEXT]), 0))
+        result = classifier.backbone(padded(classifier.rows([TEXT]), 0))
         wanted = theirs(torch.tensor([as_signs])).last_hidden_state
 
     assert torch.allclose(result, wanted, atol=1e-5)
 
 
 def test_marks_learn_vectors_of_their_own(folder: Path) -> None:
-    relater = _relater(folder)
-    before = relater.pooled([TEXT])
+    classifier = _classifier(folder)
+    before = classifier.pooled([TEXT])
     with torch.no_grad():
-        relater.module.get_parameter(NEW)[4, 0] = 1.0  # [/E2]
-    assert not torch.allclose(relater.pooled([TEXT]), before, atol=1e-3)
-    embedded = relater.backbone.embed(padded(relater.rows([TEXT]), 0))[0]
+        classifier.module.get_parameter(NEW)[4, 0] = 1.0  # [/E2]
+    assert not torch.allclose(classifier.pooled([TEXT]), before, atol=1e-3)
+    embedded = classifier.backbone.embed(padded(classifier.rows([TEXT]), 0))[0]
     with torch.no_grad():
-        relater.module.get_parameter(NEW)[4] = 0.0
-    changed = (relater.backbone.embed(padded(relater.rows([TEXT]), 0))[0] - embedded).abs().amax(1) > 1e-6
+        classifier.module.get_parameter(NEW)[4] = 0.0
+    changed = (classifier.backbone.embed(padded(classifier.rows([TEXT]), 0))[0] - embedded).abs().amax(1) > 1e-6
     assert changed.nonzero().flatten().tolist() == [9]  # at its own token and nowhere else
 
 
 def test_answers_keep_the_contract_for_items_without_marks_too(folder: Path, tmp_path: Path) -> None:
-    relater = _relater(folder)
+    classifier = _classifier(folder)
     odd = [*tiny.odd_texts(), "[E1] soup", "[/E2] [/E1]", "[E1] a [E1] b [/E1] [E2]", "[E2][E1]", f"{TEXT} {TEXT}"]
-    contracts.check_answers(relater, [TEXT, *odd, ("two texts", TEXT)], Goal(labels=LABELS))
+    contracts.check_answers(classifier, [TEXT, *odd, ("two texts", TEXT)], Goal(labels=LABELS))
     restore = plugins.load("families", "encoder").restore
-    contracts.check_restores(relater, restore, [TEXT, *odd], tmp_path / "saved")
+    contracts.check_restores(classifier, restore, [TEXT, *odd], tmp_path / "saved")
 
 
 def test_missing_mark_is_taken_to_stand_at_the_first_token(folder: Path) -> None:
-    relater = _relater(folder)
-    assert [row.places.tolist() for row in relater.rows(["soup [E2] salt [/E2]", ""])] == [[0, 2], [0, 0]]
+    classifier = _classifier(folder)
+    assert [row.places.tolist() for row in classifier.rows(["soup [E2] salt [/E2]", ""])] == [[0, 2], [0, 0]]
 
 
 # -------------------------------------------------------------------------------------------------------- long texts
@@ -176,16 +175,16 @@ def test_missing_mark_is_taken_to_stand_at_the_first_token(folder: Path) -> None
     [(200, 3, 0), (0, 3, 200), (200, 3, 200), (0, 200, 0), (200, 200, 200), (5, 5, 9_000), (9_000, 9_000, 9_000)],
 )
 def test_window_keeps_both_marks(folder: Path, before: int, between: int, behind: int) -> None:
-    relater = _relater(folder)
+    classifier = _classifier(folder)
     text = " ".join(
         [*["the"] * before, "[E1] soup [/E1]", *["about"] * between, "[E2] salt bread [/E2]", *["today"] * behind]
     )
-    (row,) = relater.rows([text])
-    assert len(row) == relater.config.max_tokens
+    (row,) = classifier.rows([text])
+    assert len(row) == classifier.config.max_tokens
     assert row.channels[CHANNEL][row.places].tolist() == [1, 3]
-    assert _tokens(relater, row.ids[row.places + 1]) == ["soup", "salt"]
-    assert _tokens(relater, row.ids)[0] == "[CLS]"
-    assert _tokens(relater, row.ids)[-1] == "[SEP]"
+    assert _tokens(classifier, row.ids[row.places + 1]) == ["soup", "salt"]
+    assert _tokens(classifier, row.ids)[0] == "[CLS]"
+    assert _tokens(classifier, row.ids)[-1] == "[SEP]"
     assert (row.channels[CHANNEL] > 0).sum() == 4
 
 
@@ -247,69 +246,56 @@ def test_run_that_was_cut_goes_on_where_it_stood(method: str, folder: Path, tmp_
 
 
 def test_each_weight_is_in_one_group_and_the_marks_go_with_the_head(folder: Path) -> None:
-    relater = _relater(folder)
-    groups = relater.groups()
+    classifier = _classifier(folder)
+    groups = classifier.groups()
     names = [name for role in groups.values() for name in role]
-    assert sorted(names) == sorted(name for name, _ in relater.module.named_parameters())
+    assert sorted(names) == sorted(name for name, _ in classifier.module.named_parameters())
     assert NEW in groups["head"]
-    assert relater.block_of(NEW) == -1
+    assert classifier.block_of(NEW) == -1
 
 
 def test_working_copy_with_the_used_words_only_has_the_same_loss(folder: Path, bfloat16: bool) -> None:
-    relater, part = _relater(folder), _related()
-    rows = relater.rows(part.texts)
+    classifier, part = _classifier(folder), _related()
+    rows = classifier.rows(part.texts)
     batch = padded(rows, 0)
     with torch.no_grad():
-        wanted = float(relater.loss(relater.backbone(batch), batch, relater.targets(rows, part.gold)))
+        wanted = float(classifier.loss(classifier.backbone(batch), batch, classifier.targets(rows, part.gold)))
     config = TrainingConfig(epochs=1, learning_rate=1e-3, head_learning_rate=1e-3)
-    learner = Learner(relater, config, TrainingSet(part.texts, part.gold), seed=0)
+    learner = Learner(classifier, config, TrainingSet(part.texts, part.gold), seed=0)
     result = float(learner._loss(list(range(len(rows)))).detach())
     assert next(learner._work.backbone.parameters()).dtype == (torch.bfloat16 if bfloat16 else torch.float32)
     # bfloat16 keeps 8 bits of a number: 0.4 % of each weight and state.
     assert result == pytest.approx(wanted, rel=1e-2 if bfloat16 else 1e-4)
-    used, known = (entry.backbone.get_parameter("words.weight") for entry in (learner._work, relater))
+    used, known = (entry.backbone.get_parameter("words.weight") for entry in (learner._work, classifier))
     assert len(used) < len(known)
 
 
 def test_half_precision_gives_nearly_the_same_vectors(folder: Path) -> None:
-    relater = _relater(folder)
-    half = relater.twin()
+    classifier = _classifier(folder)
+    half = classifier.twin()
     half.halve()
-    result, wanted = half.pooled([TEXT]), relater.pooled([TEXT])
+    result, wanted = half.pooled([TEXT]), classifier.pooled([TEXT])
     assert result.dtype == torch.float32
     assert torch.allclose(result, wanted, atol=0.1)
     assert not torch.equal(result, wanted)
 
 
 def test_screening_sees_the_marks_at_every_layer(folder: Path) -> None:
-    relater = _relater(folder)
-    features = relater.features([TEXT])
+    classifier = _classifier(folder)
+    features = classifier.features([TEXT])
     assert features.shape == (1, 3, 64)
-    np.testing.assert_allclose(features[:, -1], relater.pooled([TEXT]).numpy(), atol=1e-6)
+    np.testing.assert_allclose(features[:, -1], classifier.pooled([TEXT]).numpy(), atol=1e-6)
 
 
 def test_encoders_that_transformers_runs_have_marks_as_well(folder: Path, tmp_path: Path) -> None:
-    transformers = pytest.importorskip("transformers")
-    path = tiny.encoder_folder(tmp_path / "modern")
-    vocabulary = read_tokenizer(path / "tokenizer.json", 64).get_vocab_size()
-    config = transformers.ModernBertConfig(
-        vocab_size=vocabulary,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=48,
-        pad_token_id=0,
-        max_position_embeddings=64,
-    )
-    torch.manual_seed(0)
-    transformers.ModernBertModel(config).save_pretrained(path)
-    relater = _relater(path)
+    path = tiny.hub_encoder_folder(tmp_path / "modern")
+    classifier = _classifier(path)
     with torch.no_grad():
-        before = relater.pooled([TEXT])
-        relater.module.get_parameter(NEW)[1, 0] = 1.0
-    assert not torch.allclose(relater.pooled([TEXT]), before, atol=1e-3)
+        before = classifier.pooled([TEXT])
+        classifier.module.get_parameter(NEW)[1, 0] = 1.0
+    assert not torch.allclose(classifier.pooled([TEXT]), before, atol=1e-3)
     restore = plugins.load("families", "encoder").restore
-    contracts.check_restores(relater, restore, [TEXT, "soup"], tmp_path / "saved")
+    contracts.check_restores(classifier, restore, [TEXT, "soup"], tmp_path / "saved")
 
 
 @pytest.mark.parametrize(("family", "model"), [("cnn", "textcnn"), ("recurrent", "bilstm")])

@@ -12,7 +12,7 @@ import pytest
 
 from goldilocks.errors import MissingError
 from goldilocks.support.sandbox import child, memory, sandbox, seccomp
-from goldilocks.support.sandbox.harness import Judged
+from goldilocks.support.sandbox.harness import ProgramWithTests
 from goldilocks.support.sandbox.sandbox import Outcome, SandboxLimits, judge, protection, run, safe
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of what Linux offers")
@@ -24,12 +24,15 @@ TIGHT = SandboxLimits(cpu_seconds=4, memory_bytes=300 << 20, file_bytes=1 << 20,
 def without_namespaces() -> tuple[str, ...]:
     """Protections that hold here beside the best: the user nobody must be allowed to start this Python."""
     tried = ("nobody", "same user") if os.geteuid() == 0 else ("same user",)
-    return tuple(kind for kind in tried if sandbox._run(Judged("pass"), SandboxLimits(), kind).passed)
+    return tuple(kind for kind in tried if sandbox._run(ProgramWithTests("pass"), SandboxLimits(), kind).passed)
 
 
 def everywhere(program: str) -> list[Outcome]:
     """With the best protection, and as on machines without namespaces."""
-    return [run(program, TIGHT), *(sandbox._run(Judged(program), TIGHT, kind) for kind in without_namespaces())]
+    return [
+        run(program, TIGHT),
+        *(sandbox._run(ProgramWithTests(program), TIGHT, kind) for kind in without_namespaces()),
+    ]
 
 
 def apart() -> bool:
@@ -71,7 +74,7 @@ def test_program_that_fails_or_takes_too_much_is_stopped_and_says_why(program: s
 def test_endless_program_is_stopped_by_the_clock_or_by_its_processor_time() -> None:
     waiting = "import time; time.sleep(60)"
     for kind in dict.fromkeys((*without_namespaces(), protection().split(":")[0])):
-        outcome = sandbox._run(Judged(waiting), SandboxLimits(wall_seconds=1.5), kind)
+        outcome = sandbox._run(ProgramWithTests(waiting), SandboxLimits(wall_seconds=1.5), kind)
         assert outcome == Outcome(False, "not done after 1.5 s", "")
     turning = run("while True: pass", SandboxLimits(cpu_seconds=1))
     # On a busy machine the clock may come first.
@@ -142,7 +145,7 @@ def test_nothing_survives_its_run() -> None:
 
 
 def test_many_programs_give_their_outcomes_in_order() -> None:
-    outcomes = judge([Judged(f"assert {i} % 2 == 0; print({i})") for i in range(6)])
+    outcomes = judge([ProgramWithTests(f"assert {i} % 2 == 0; print({i})") for i in range(6)])
     assert [outcome.passed for outcome in outcomes] == [True, False] * 3
     assert [outcome.output for outcome in outcomes[::2]] == ["0\n", "2\n", "4\n"]
 
@@ -165,7 +168,7 @@ def test_machine_without_namespaces_refuses(monkeypatch: pytest.MonkeyPatch, fre
 def test_unsafe_execution_has_to_be_asked_for(monkeypatch: pytest.MonkeyPatch, fresh: None) -> None:
     monkeypatch.setattr(sandbox, "_run", lambda _, __, kind: Outcome(kind == "same user", "none", ""))
     with pytest.raises(MissingError, match="cannot be run safely"):
-        judge([Judged("pass")])
+        judge([ProgramWithTests("pass")])
     sandbox.allow_unsafe_execution(True)
     assert protection().startswith("same user: the rights of this user")
     assert not safe()
@@ -242,7 +245,7 @@ def test_kernel_refuses_calls_that_reach_beyond_the_process(call: str) -> None:
     program = (
         f"import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nassert {call} == -1\nassert ctypes.get_errno() == 1"
     )
-    assert sandbox._run(Judged(program), TIGHT, protection().split(":")[0]) == Outcome(True, "", "")
+    assert sandbox._run(ProgramWithTests(program), TIGHT, protection().split(":")[0]) == Outcome(True, "", "")
 
 
 def test_bubblewrap_is_asked_for_the_same_walls(monkeypatch: pytest.MonkeyPatch) -> None:

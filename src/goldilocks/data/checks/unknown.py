@@ -27,7 +27,7 @@ def refuse_unknown(part: Part, known: Collection[str], output: Output, source: s
     Raises:
         InputError: there are such rows; for tags, 1 % of the rows or more.
     """
-    if output not in (Output.LABEL, Output.TAGS):
+    if not output.is_labelled:
         return
     terms = class_terms(known, output)
     names = {terms.name(label) for label in known}

@@ -2,8 +2,8 @@
 
 A byte sequence is often valid in several legacy encodings, so that decoding without an error proves little. What tells
 the East Asian ones apart is which characters come out: GB 2312, Big5, JIS X 0208 and KS X 1001 each have a block of
-common characters, and text in the wrong encoding falls outside it. Single-byte encodings are told apart by the letters
-of languages (``single_byte.py``), what is left by charset-normalizer. ``benchmarks/encoding_detection.py`` measures it.
+common characters, and text in the wrong encoding falls outside it. Single-byte encodings are recognised by the letters
+of languages (``single_byte.py``), the rest by charset-normalizer. ``benchmarks/encoding_detection.py`` measures it.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def records(name: str, content: Any) -> list[Record | str]:
 
 
 def _is_pandas(content: Record) -> bool:
-    """Whether a document is what ``DataFrame.to_json`` writes unless told otherwise, or its ``orient="split"``."""
+    """Whether a document is what ``DataFrame.to_json`` writes by default, or its ``orient="split"``."""
     if {"columns", "index", "data"} == content.keys():
         return True
     kinds = {type(column) for column in content.values()}

@@ -49,7 +49,7 @@ def _row(file: Path, misread: dict[str, list[str]]) -> list[Any] | str:
 
 
 def _text(file: Path, misread: dict[str, list[str]]) -> str | None:
-    """The text of a file; ``None`` where it cannot be told what its bytes mean."""
+    """The text of a file; ``None`` where its encoding cannot be detected."""
     raw = file.read_bytes()
     marked = marked_encoding(raw[:SNIFFED_BYTES])
     try:

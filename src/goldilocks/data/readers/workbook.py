@@ -25,7 +25,7 @@ def names_in(path: Path, wanted: Sequence[str] = ()) -> tuple[list[str], list[st
     sheet, rows, others, above = _sheet(path, wanted)
     remarks = [f"the sheet {sheet!r} is read; there are others: {', '.join(map(repr, others))}"] if others else []
     if above:
-        remarks.append(f"the header is row {above + 1} of the sheet; what stands above it is passed over")
+        remarks.append(f"the header is row {above + 1} of the sheet; the rows above it are ignored")
     return [_name(cell) for cell in next(rows, [])], remarks
 
 

@@ -249,7 +249,7 @@ def _save_sentence_transformer(head: CosineHead, pooling: str, max_tokens: int, 
     from safetensors.torch import save_file
 
     width = head.turn.in_features
-    matrix = torch.eye(width) + head.pace * head.turn.weight.detach().float().cpu()
+    matrix = torch.eye(width) + head.turn_scale * head.turn.weight.detach().float().cpu()
     kinds = ("Transformer", "Pooling", "Dense", "Normalize")
     paths = ("", "1_Pooling", "2_Dense", "3_Normalize")
     modules = [

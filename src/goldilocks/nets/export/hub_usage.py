@@ -10,7 +10,7 @@ from goldilocks.nets.heads.pair_scorer import CosineHead, PairScorer
 from goldilocks.nets.heads.span_extractor import SpanExtractor
 from goldilocks.nets.heads.token_classifier import TokenClassifier
 from goldilocks.nets.network import Network
-from goldilocks.records import AnswerRule, Output
+from goldilocks.records import AnswerRule
 
 _CLASSIFY = """\
 from transformers import pipeline
@@ -127,7 +127,7 @@ def _cosine_notes(model: PairScorer) -> list[str]:
 
 
 def _decoder_code(model: DecoderGenerator) -> str:
-    if model.config.output == Output.LIKELIHOOD:
+    if model.models_text:
         return _LIKELIHOOD
     before, after = model.prompt_around()
     code = _GENERATE.replace("{before}", repr(before)).replace("{after}", repr(after))
@@ -135,7 +135,7 @@ def _decoder_code(model: DecoderGenerator) -> str:
 
 
 def _decoder_notes(model: DecoderGenerator) -> list[str]:
-    if model.config.output == Output.LIKELIHOOD:
+    if model.models_text:
         return []
     stops = model.answer_stops
     return [f"The bundle ends an answer at the first of {', '.join(map(repr, stops))}, too."] if stops else []

@@ -40,7 +40,7 @@ def reported_as(change: Callable[[str], str]) -> Iterator[None]:
 
 
 def observer() -> OnText | None:
-    """Who is told, if anybody."""
+    """What is called with the text so far; ``None``: nobody observes."""
     return _OBSERVER.get()
 
 

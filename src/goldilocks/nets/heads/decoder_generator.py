@@ -117,7 +117,7 @@ class DecoderGenerator(DecoderClassifier):
 
     def rows(self, texts: Sequence[Text]) -> list[Row]:
         """Prompts alone; ``rows_to_learn`` appends the answers."""
-        if self.config.output == Output.LIKELIHOOD:
+        if self.models_text:
             prompts = self._tokens.encoded(["" if isinstance(text, str) else _before(text) for text in texts])
         else:
             prompt = self._plain_prompt()
@@ -140,7 +140,7 @@ class DecoderGenerator(DecoderClassifier):
     def rows_to_learn(self, texts: Sequence[Text], gold: Sequence[Gold]) -> list[Row]:
         """Prompt and right answer as one row; ``places`` holds the position where the answer begins."""
         prompts = self.rows(texts)
-        if self.config.output == Output.LIKELIHOOD:
+        if self.models_text:
             answers = self._tokens.encoded([_own(text) for text in texts])
         else:
             answers = self._tokens.encoded([self._plain_prompt().reply(answer) for answer in gold])
@@ -190,7 +190,7 @@ class DecoderGenerator(DecoderClassifier):
         self.module.eval()
         if not texts:
             return of_values(())
-        if self.config.output == Output.LIKELIHOOD:
+        if self.models_text:
             return of_values(self._likelihoods(texts))
         return of_values(self._generate(texts, self.generation.updated(generation)))
 

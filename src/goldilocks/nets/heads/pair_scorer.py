@@ -80,7 +80,7 @@ class CosineHead(nn.Module):
         super().__init__()
         self.turn = nn.Linear(width, width, bias=False)
         nn.init.zeros_(self.turn.weight)
-        self.pace = 1.0 if lists else _SLOW
+        self.turn_scale = 1.0 if lists else _SLOW
         self.scale = nn.Parameter(torch.tensor([_SHARP if lists else 1.0]))
         self.offset = nn.Parameter(torch.zeros(1))
         self.wanted = nn.Parameter(torch.zeros(width)) if lists else None
@@ -88,7 +88,7 @@ class CosineHead(nn.Module):
     def forward(self, vectors: Tensor) -> Tensor:
         """Normalised vectors ``W x``, float32."""
         exact = vectors.to(self.turn.weight.dtype)
-        turned: Tensor = F.normalize((exact + self.pace * self.turn(exact)).float(), dim=-1, eps=1e-6)
+        turned: Tensor = F.normalize((exact + self.turn_scale * self.turn(exact)).float(), dim=-1, eps=1e-6)
         return turned
 
     def compared(self, first: Tensor, second: Tensor) -> Tensor:

@@ -122,6 +122,11 @@ class RecurrentLM(Network):
         words = self.backbone.words
         return LMHead(self.backbone.width, words.num_embeddings, words.embedding_dim)
 
+    @property
+    def _generates(self) -> bool:
+        """Whether items are continued; else their likelihood is the answer."""
+        return self.config.output == Output.TEXT
+
     # ----------------------------------------------------------------------------------------------------- tokenization
 
     def rows(self, texts: Sequence[Text]) -> list[Row]:
@@ -130,7 +135,7 @@ class RecurrentLM(Network):
         Items to be continued are truncated at their beginning.
         """
         rows_of_texts = self._whole(texts)
-        if self.config.output != Output.TEXT:
+        if not self._generates:
             return rows_of_texts
         limit = self._options.context_tokens
         return [replace(row, ids=np.concatenate([row.ids[:1], row.ids[1:][-limit:]])) for row in rows_of_texts]
@@ -147,7 +152,7 @@ class RecurrentLM(Network):
 
     def rows_to_learn(self, texts: Sequence[Text], gold: Sequence[Gold]) -> list[Row]:
         """Segments of the items (and their answers); context texts are trained on as well."""
-        if self.config.output == Output.TEXT:
+        if self._generates:
             texts = [(*_parts(item), references(right)[0]) for item, right in zip(texts, gold, strict=True)]
         return [piece for row in self._whole(texts) for piece in _stretches(row)]
 
@@ -178,7 +183,7 @@ class RecurrentLM(Network):
     def predict(self, texts: Sequence[Text], *, generation: Generation | None = None) -> Answers:
         """See ``protocols.SupportsGeneration``."""
         self.module.eval()
-        if self.config.output == Output.TEXT:
+        if self._generates:
             return of_values(self._generate(texts, self.generation.updated(generation)))
         logs = np.zeros(len(texts))
         with torch.inference_mode():

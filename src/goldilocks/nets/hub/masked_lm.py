@@ -150,10 +150,10 @@ def read_masked_lm(folder: Path, hub: Mapping[str, Any]) -> MaskedLM:
         return next((weights[name].float().clone() for name in names if name in weights), None)
 
     def needed(*names: str) -> Tensor:
-        found = named(*names)
-        if found is None:
+        weight = named(*names)
+        if weight is None:
             raise InputError(f"{folder}: the masked-LM head has no {names[0]!r}; download the checkpoint again.")
-        return found
+        return weight
 
     tables = [name for name in weights if name.endswith(layout.words)]
     activation = layout.activation or str(hub.get(layout.activation_key, "gelu"))

@@ -49,7 +49,7 @@ class WrappedLinear(nn.Module):
 
 
 def is_linear(layer: nn.Module) -> bool:
-    """Whether a layer can be wrapped; transformers' ``Conv1D`` is told by its name, so that it is not imported."""
+    """Whether a layer can be wrapped; transformers' ``Conv1D`` is recognised by its name, to avoid importing it."""
     conv1d = type(layer).__name__ == "Conv1D" and type(layer).__module__ == "transformers.pytorch_utils"
     return isinstance(layer, nn.Linear) or conv1d
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from goldilocks.answers import as_fields
-from goldilocks.records import Goal, Output, Prediction, Text
+from goldilocks.records import Output, Prediction, Text
 from goldilocks.serving.engine import ModelCard
 from goldilocks.serving.gate import context_of
 from goldilocks.serving.routes.errors import ASKING
@@ -78,7 +78,7 @@ def fields_of(item: Text, prediction: Prediction, card: ModelCard) -> dict[str, 
         label = list(answer) if isinstance(answer, tuple) else answer
         probs = [round(prediction.scores.get(name, 0.0), 6) for name in card.labels]
         return {"labels" if card.several else "label": label, "probs": probs, "num_classes": len(card.labels)}
-    fields = as_fields(prediction, Goal(card.output, card.labels, card.several))
+    fields = as_fields(prediction, card.goal)
     if card.output is Output.SPAN and isinstance(item, tuple):
         fields |= positions(str(prediction.answer), item)
     return {name: _finite(value) for name, value in fields.items()}

@@ -136,7 +136,7 @@ def _inputs(card: ModelCard) -> list[str]:
 
 def _outputs(card: ModelCard) -> list[dict[str, Any]]:
     outputs: list[dict[str, Any]] = [{"name": "answer", "datatype": "BYTES", "shape": [-1]}]
-    if card.output is Output.LABEL and not card.several:
+    if card.goal.one_label:
         outputs[0]["name"] = "label"
     if card.output is Output.LABEL:
         outputs.append({"name": "probabilities", "datatype": "FP32", "shape": [-1, len(card.labels)]})
@@ -210,10 +210,9 @@ def _flat(data: Sequence[Any]) -> list[Any]:
 def _tensors(response: InferenceResponse) -> list[dict[str, Any]]:
     card, count = response.card, len(response.items)
     predictions = [result for result in response.results if isinstance(result, Prediction)]
-    plain = card.output is Output.LABEL and not card.several
     answers = [
         str(prediction.answer)
-        if plain or isinstance(prediction.answer, str)
+        if card.goal.one_label or isinstance(prediction.answer, str)
         else json.dumps(fields_of(item, prediction, card), ensure_ascii=False)
         for item, prediction in zip(response.items, predictions, strict=True)
     ]

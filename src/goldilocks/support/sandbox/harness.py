@@ -37,7 +37,7 @@ def begins(item: str, harness: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ProgramWithTests:
     """A program, and the tests that judge it from another process."""
 
     program: str
@@ -53,7 +53,7 @@ class Judged:
         return {"tests": self.tests, "context": self.context, "subjects": self.subjects}
 
 
-def judged(harness: str, answer: str, solution: str = "") -> Judged:
+def judged(harness: str, answer: str, solution: str = "") -> ProgramWithTests:
     """The program that ``answer`` makes, with the tests of ``harness``.
 
     The answer may be a whole program or, where the harness begins one, the rest of it. Of text with a block between
@@ -72,7 +72,7 @@ def judged(harness: str, answer: str, solution: str = "") -> Judged:
     kept = [longest_parsed(before, way) for way in (ways if _OWN_START.match(code) else reversed(ways))]
     longest = max(kept, key=lambda part: part.count(chr(10)) + bool(part))
     context, subjects = _trusted(before, solution)
-    return Judged(f"{before}\n{longest or code}\n", tests, context, subjects)
+    return ProgramWithTests(f"{before}\n{longest or code}\n", tests, context, subjects)
 
 
 @lru_cache(maxsize=10_000)

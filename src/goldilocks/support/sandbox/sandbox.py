@@ -54,7 +54,7 @@ from typing import IO, Any
 from goldilocks.errors import MissingError
 from goldilocks.support.machine.hardware import cores
 from goldilocks.support.sandbox import child, seccomp
-from goldilocks.support.sandbox.harness import Judged
+from goldilocks.support.sandbox.harness import ProgramWithTests
 
 _PATIENCE_SECONDS = 10.0
 _SIGNALLED = 128
@@ -163,10 +163,10 @@ def run(program: str, limits: SandboxLimits | None = None) -> Outcome:
     Raises:
         MissingError: programs cannot be run here at all (no Linux, no processes), or not safely.
     """
-    return _run(Judged(program), limits or SandboxLimits(), _kind())
+    return _run(ProgramWithTests(program), limits or SandboxLimits(), _kind())
 
 
-def judge(programs: Sequence[Judged], limits: SandboxLimits | None = None) -> list[Outcome]:
+def judge(programs: Sequence[ProgramWithTests], limits: SandboxLimits | None = None) -> list[Outcome]:
     """Run programs against their tests, as many at a time as there are cores; outcomes in their order.
 
     Raises:
@@ -187,7 +187,7 @@ def _kind() -> str:
         for kind in _SAFE:
             if kind == "bubblewrap" and shutil.which("bwrap") is None:
                 continue
-            outcome = _run(Judged("pass"), SandboxLimits(), kind)
+            outcome = _run(ProgramWithTests("pass"), SandboxLimits(), kind)
             if outcome.passed:
                 return kind
             reason = outcome.reason
@@ -200,14 +200,14 @@ def _kind() -> str:
         for kind in ("nobody", "same user"):
             if kind == "nobody" and os.geteuid() != 0:
                 continue
-            outcome = _run(Judged("pass"), SandboxLimits(), kind)
+            outcome = _run(ProgramWithTests("pass"), SandboxLimits(), kind)
             if outcome.passed:
                 return kind
             reason = outcome.reason
     raise MissingError(f"programs cannot be run in a sandbox here ({reason}); choose a metric that runs none.")
 
 
-def _run(program: Judged, limits: SandboxLimits, kind: str) -> Outcome:
+def _run(program: ProgramWithTests, limits: SandboxLimits, kind: str) -> Outcome:
     folder = Path(tempfile.mkdtemp(prefix="goldilocks-run-"))
     try:
         folder.chmod(0o711)
