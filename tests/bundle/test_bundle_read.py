@@ -171,7 +171,7 @@ def test_family_that_is_not_there_is_missing(folder: Path) -> None:
         load(folder)
 
 
-def test_whole_files_that_the_family_cannot_read_are_told(folder: Path) -> None:
+def test_whole_files_that_the_family_cannot_read_are_reported(folder: Path) -> None:
     change(folder, lambda info: info.update(family="majority"))
 
     with pytest.raises(IntegrityError, match=r"but majority cannot read them .* written by goldilocks-lm"):
@@ -242,7 +242,7 @@ def test_lines_of_a_text_are_sentences_where_such_items_were_learnt_from(tmp_pat
     assert single.predict([text])[0].score == single.predict([flat])[0].score
 
 
-def test_sentences_of_a_row_are_told_apart_in_its_answer(tmp_path: Path) -> None:
+def test_sentences_of_a_row_are_distinguished_in_its_answer(tmp_path: Path) -> None:
     bundle = tagging(tmp_path / "news", [["in", "Rome", "."], ["saw", "Rome", "."]])
     row = {"tokens": [["in", "Rome"], ["no", "Rome", "."]]}
     result = as_fields(bundle.predict([row])[0], bundle.info.goal)

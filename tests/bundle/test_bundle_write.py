@@ -168,7 +168,7 @@ def test_disk_full_leaves_nothing_and_says_what_to_do(tmp_path: Path) -> None:
         subprocess.run(["umount", disk], check=True)
 
 
-def test_disk_full_inside_a_library_is_told_the_same_way(tmp_path: Path) -> None:
+def test_disk_full_inside_a_library_is_reported_the_same_way(tmp_path: Path) -> None:
     class Rusty(Wrapped):
         def save(self, folder: Path) -> None:
             raise Exception("Error while serializing: No space left on device (os error 28)")  # noqa: TRY002
@@ -179,7 +179,7 @@ def test_disk_full_inside_a_library_is_told_the_same_way(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(InputError, match=r"cannot be written .* choose another --out"):

@@ -102,7 +102,7 @@ def test_without_known_replies_the_row_alone_has_no_answer(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", json.dumps({"segmentation": 1, "replies": ["a"], "words": {}})])
-def test_a_damaged_file_is_told(tmp_path: Path, content: str) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path, content: str) -> None:
     bundle(tmp_path / "bundle", part())
     (tmp_path / "bundle" / known_replies.FILE).write_text(content, encoding="utf-8")
     with pytest.raises((KeyError, TypeError, ValueError)):

@@ -90,7 +90,7 @@ def test_changed_or_missing_input_is_named_by_report_and_verify(
 
 @pytest.mark.parametrize("content", [b"\xff\xfe{\0}\0", b"[" * 5_000, b"[]"])
 @pytest.mark.parametrize("name", ["task.yaml", "data.json", "validation_gold.json", "evaluation.json"])
-def test_content_of_any_kind_is_told_in_one_line(run: Path, name: str, content: bytes) -> None:
+def test_content_of_any_kind_is_reported_in_one_line(run: Path, name: str, content: bytes) -> None:
     (run / name).write_bytes(content)
     decision = json.loads((run / "decision.json").read_text()) | {"inputs": {}}  # as of a version without digests
     (run / "decision.json").write_text(json.dumps(decision))

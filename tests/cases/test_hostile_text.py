@@ -136,7 +136,7 @@ def test_evaluation_with_the_whole_matrix_still_loads(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("counts", [[[5, 0, 1]], [[-1, 0, 1]], [["a", 0, 1]], [[0]], 3])
-def test_damaged_counts_are_told_in_one_line(tmp_path: Path, counts: object) -> None:
+def test_damaged_counts_are_reported_in_one_line(tmp_path: Path, counts: object) -> None:
     from goldilocks.errors import IntegrityError
 
     content = json.loads(to_stored(evaluation(("a", "b"))))

@@ -188,7 +188,7 @@ def test_bundle_answers_decomposed_text_as_composed(family: str, name: str, tmp_
 
 
 @pytest.mark.parametrize(("family", "name"), COUNTING)
-def test_words_that_differ_in_vowel_signs_are_told_apart(family: str, name: str) -> None:
+def test_words_that_differ_in_vowel_signs_are_distinguished(family: str, name: str) -> None:
     part = _rows(DEVANAGARI)
     assert _fitted(family, name, part).predict(part.texts).values == part.gold
 

@@ -112,7 +112,7 @@ def test_model_is_fetched_without_its_pickle_and_kept_for_offline(asked: list[st
         ("hf://org/broken", "answered with status 500; try again later"),
     ],
 )
-def test_what_the_hub_does_not_give_is_told_in_one_line(asked: list[str], source: str, message: str) -> None:
+def test_what_the_hub_does_not_give_is_reported_in_one_line(asked: list[str], source: str, message: str) -> None:
     with pytest.raises(MissingError, match=message) as raised:
         folder_of(source, offline=False)
 

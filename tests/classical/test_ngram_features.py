@@ -5,7 +5,7 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 
 from goldilocks.classical import ngram_features
-from goldilocks.classical.ngram_features import Grams, Vocabulary, counted, hash_of_terms
+from goldilocks.classical.ngram_features import Grams, Vocabulary, count_ngrams, hash_of_terms
 from goldilocks.records import as_text
 from goldilocks.support.text.units import word_pattern
 from goldilocks.testing import tiny
@@ -82,7 +82,7 @@ def test_kinds_of_ngrams_do_not_meet_in_a_column() -> None:
 
 
 def test_a_term_has_the_hash_its_occurrences_have() -> None:
-    block = counted(["soup 好吃的面包 soup"], Grams("char", 2, 4))
+    block = count_ngrams(["soup 好吃的面包 soup"], Grams("char", 2, 4))
     terms = [block.joined[start:end] for start, end in zip(block.starts, block.ends, strict=True)]
     assert np.array_equal(hash_of_terms(terms), block.hashes)
     assert len(set(terms)) == len(terms)

@@ -12,7 +12,7 @@ def _reached(first: str, second: str, name: str) -> int:
     return max(int(match.rpartition(".")[2]) for match in result if match.rpartition(".")[0] == name)
 
 
-def test_shared_words_are_told_from_words_of_one_side() -> None:
+def test_shared_words_differ_from_words_of_one_side() -> None:
     result = _grams("the cat sat", "the cat ran")
     assert {"=the", "=cat", "=the_cat", "<sat", "-sat", ">ran", "-ran"} <= result
     assert not {"<the", ">the", "-the"} & result

@@ -98,7 +98,7 @@ def test_row_that_cannot_be_used_is_named_in_one_line(
 # ---------------------------------------------------------------------------------------- rows that are taken otherwise
 
 
-def test_i_without_b_and_other_schemes_are_told_with_their_rows(tmp_path: Path) -> None:
+def test_i_without_b_and_other_schemes_are_reported_with_their_rows(tmp_path: Path) -> None:
     rows = tagged()
     rows[4]["tags"][0] = "I-X"
     rows[6]["tags"][0] = "S-X"
@@ -109,7 +109,7 @@ def test_i_without_b_and_other_schemes_are_told_with_their_rows(tmp_path: Path) 
     assert lone.message.endswith("in row 5")
 
 
-def test_answer_beside_its_offset_and_reference_without_a_place_are_told_with_their_rows(tmp_path: Path) -> None:
+def test_answer_beside_its_offset_and_reference_without_a_place_are_reported_with_their_rows(tmp_path: Path) -> None:
     rows = asked()
     rows[4]["answers"][0]["answer_start"] += 1
     rows[6]["answers"].append({"text": "nowhere at all", "answer_start": 0})

@@ -47,7 +47,7 @@ ARTICLE_1 = {
 
 
 @pytest.mark.parametrize("tag", ARTICLE_1)
-def test_article_1_is_told_in_every_language(tag: str) -> None:
+def test_article_1_is_reported_in_every_language(tag: str) -> None:
     assert language_of(ARTICLE_1[tag]) == tag
 
 
@@ -77,11 +77,11 @@ def test_a_chinese_text_that_names_a_product_is_chinese() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "123 456", "?!", "😀", "xyzzy"])
-def test_what_cannot_be_told_is_undetermined(text: str) -> None:
+def test_language_without_evidence_is_undetermined(text: str) -> None:
     assert language_of(text) == "und"
 
 
-def test_the_main_language_is_the_commonest_that_was_told() -> None:
+def test_main_language_is_the_commonest_that_was_detected() -> None:
     shares = languages(["42", "17", "99", "the cat is here", "where is the dog", "das ist nicht gut"])
     assert shares == {"und": 3 / 6, "en": 2 / 6, "de": 1 / 6}
     assert main_language(shares) == "en"
@@ -99,7 +99,7 @@ def test_the_main_language_is_the_commonest_that_was_told() -> None:
         ("tnews/dev.jsonl.gz", "text", "zh", 0.99),
     ],
 )
-def test_real_texts_are_told(name: str, column: str, tag: str, least: float) -> None:
+def test_languages_of_real_texts_are_detected(name: str, column: str, tag: str, least: float) -> None:
     with gzip.open(DATA / name, "rt", encoding="utf-8") as file:
         texts = [json.loads(line)[column] for line, _ in zip(file, range(1000), strict=False)]
     assert languages(texts)[tag] >= least

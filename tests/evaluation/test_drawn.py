@@ -6,7 +6,7 @@ from goldilocks.evaluation.drawn import drawn_scores
 from goldilocks.metrics import pass_at_k
 
 
-def test_each_k_there_are_samples_for_is_told_with_its_interval() -> None:
+def test_each_k_there_are_samples_for_is_reported_with_its_interval() -> None:
     # Of six samples of the first item two are right, of the second none.
     samples = [["x = 1", "no"], ["x = 2", "no"], ["x = 1", "no"], ["", "no"], ["", "no"], ["", "no"]]
 

@@ -47,7 +47,7 @@ def test_encoder_is_not_described(tmp_path: Path) -> None:
     assert decoder.describe(tiny.encoder_folder(tmp_path / "bert"), "bert") is None
 
 
-def test_what_a_decoder_is_told_is_read_for_the_first_question_only(
+def test_prompt_of_a_decoder_is_encoded_for_the_first_question_only(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = _run(folder, "in_context", tiny.part(30), GOAL)
@@ -75,7 +75,7 @@ def test_what_a_decoder_is_told_is_read_for_the_first_question_only(
 
 
 @pytest.mark.parametrize(("method", "shots"), [("zero_shot", 0), ("in_context", 8)])
-def test_told_decoder_runs_as_a_candidate(folder: Path, method: str, shots: int) -> None:
+def test_prompted_decoder_runs_as_a_candidate(folder: Path, method: str, shots: int) -> None:
     run = _run(folder, method, tiny.part(30), GOAL)
     run.advance(1.0)
 
@@ -167,7 +167,7 @@ def test_answers_are_the_likeliest_or_drawn_with_a_seed(folder: Path) -> None:
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-def test_writer_writes_as_the_task_file_says_and_as_it_is_told_afterwards(
+def test_generation_settings_are_those_of_the_task_file_until_others_are_set(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     how = Generation(max_tokens=5, temperature=0.7, top_k=9, stops=("END",), seed=3)
@@ -205,7 +205,7 @@ def test_more_tokens_than_a_decoder_holds_are_refused(folder: Path) -> None:
         network.predict(["ab"])
 
 
-def test_writer_told_on_a_machine_with_bfloat16_answers_here(folder: Path, tmp_path: Path) -> None:
+def test_decoder_prompted_on_a_machine_with_bfloat16_answers_here(folder: Path, tmp_path: Path) -> None:
     part = Part(("ab", "cd") * 4, ("xy", "uv") * 4, tuple(range(8)))
     network = decoder.create(_facts(folder), folder, part, Goal(Output.TEXT), seed=0)
     assert isinstance(network, DecoderGenerator)
@@ -275,7 +275,7 @@ def test_no_shots_in_context_is_refused() -> None:
         in_context.prepare(None, in_context.Options(shots=0))
 
 
-def test_model_that_cannot_be_told_says_so() -> None:
+def test_model_that_cannot_be_prompted_says_so() -> None:
     counted = ModelInfo("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
     assert "cannot be prompted; needs training" in str(zero_shot.incompatibility(counted))
     assert "cannot be prompted; needs training" in str(in_context.incompatibility(counted))

@@ -137,7 +137,7 @@ def test_longest_and_stops_bound_an_answer() -> None:
 
 
 @pytest.mark.parametrize("how", [{"temperature": 0}, {"temperature": 0.7, "top_k": 9, "top_p": 0.9, "seed": 5}])
-def test_told_how_to_write_it_writes_so_alone_in_a_batch_and_after_loading(how: dict[str, Any], tmp_path: Path) -> None:
+def test_generation_settings_hold_alone_in_a_batch_and_after_loading(how: dict[str, Any], tmp_path: Path) -> None:
     model = writer(**how)
     together = model.predict(PROMPTS).values
     assert tuple(model.predict([prompt]).values[0] for prompt in PROMPTS) == together

@@ -89,7 +89,7 @@ def _pairs(rows: int, seed: int) -> Part:
 
 
 @pytest.mark.parametrize(("family", "name"), [*COUNTING, ("naive_bayes", "char24")])
-def test_pairs_are_told_apart_by_what_they_share(family: str, name: str) -> None:
+def test_pairs_are_distinguished_by_what_they_share(family: str, name: str) -> None:
     model = _fitted(family, name, _pairs(200, 0), Goal(labels=("other", "same")))
     new = _pairs(100, 1)
     assert score(plugins.load("metrics", "accuracy"), new.gold, model.predict(new.texts).values) > 0.9

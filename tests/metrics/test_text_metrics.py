@@ -197,7 +197,7 @@ def test_perplexity_and_bits_stay_finite_whatever_a_model_says() -> None:
         assert score(plugins.load("metrics", name), ["a", ""], [-1e9, -1e9]) == pytest.approx(worst)
 
 
-def test_ter_above_1_is_told_as_1() -> None:
+def test_ter_above_1_is_reported_as_1() -> None:
     assert score(plugins.load("metrics", "ter"), ["a"], ["b c d e f"]) == 1
 
 

@@ -65,7 +65,7 @@ def test_outputs_are_labelled_or_need_a_language_model_or_neither() -> None:
         ("", ""),
     ],
 )
-def test_answers_are_told_in_words(answer: Gold, words: str) -> None:
+def test_answers_are_reported_in_words(answer: Gold, words: str) -> None:
     assert in_words(answer) == words
 
 

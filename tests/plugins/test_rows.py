@@ -71,7 +71,7 @@ def test_column_of_another_name_is_read() -> None:
         ("text_classification", {}, "the row has nothing, this task takes 'text'"),
     ],
 )
-def test_what_is_wrong_with_a_row_is_told_without_its_right_answer(name: str, row: dict[str, Any], words: str) -> None:
+def test_problem_of_a_row_is_reported_without_its_right_answer(name: str, row: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         read(name, **row)
 
@@ -102,6 +102,6 @@ def test_line_is_parted_at_tabs_only_where_the_task_needs_several_texts() -> Non
         ("text_classification", ("a", "b"), "2 texts; this task takes text"),
     ],
 )
-def test_wrong_number_of_texts_is_told(name: str, texts: str | tuple[str, ...], words: str) -> None:
+def test_wrong_number_of_texts_is_reported(name: str, texts: str | tuple[str, ...], words: str) -> None:
     with pytest.raises(InputError, match=words):
         named(texts, task(name))

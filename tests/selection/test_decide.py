@@ -47,7 +47,7 @@ def test_clearly_better_candidate_wins_though_dearer() -> None:
     assert choice.standings[1].gap.value == pytest.approx(3001 - 300)
 
 
-def test_lowest_expected_j_wins_also_among_those_that_cannot_be_told_apart() -> None:
+def test_lowest_expected_j_wins_also_among_those_that_cannot_be_distinguished() -> None:
     best, cheap = finished("encoder/m/full", range(0, 20), cost=5), finished("cnn/m/scratch", range(1, 30), cost=1)
 
     choice = decide([best, cheap], GOLD, ACCURACY, SPEC)

@@ -4,7 +4,7 @@ from goldilocks.records import ShortSchedule
 from goldilocks.selection.explain_choice import shortened
 
 
-def test_a_shortened_schedule_is_told_with_the_time_that_the_full_one_takes() -> None:
+def test_a_shortened_schedule_is_reported_with_the_time_that_the_full_one_takes() -> None:
     (line,) = shortened("encoder/m/full", 432.0, ShortSchedule(4.45, 20.0, 432.0), 0.2225)
     assert line == (
         "encoder/m/full was trained for 4.5 of 20 epochs to fit the budget; the full schedule takes about 7 min and "
@@ -20,7 +20,7 @@ def test_a_run_on_fewer_rows_says_on_how_many() -> None:
     )
 
 
-def test_a_run_finished_early_is_told_in_percent_of_its_schedule() -> None:
+def test_a_run_finished_early_is_reported_in_percent_of_its_schedule() -> None:
     (line,) = shortened("encoder/m/full", 80.0, None, 0.62)
     assert line == (
         "encoder/m/full was trained with 62% of its training schedule to fit the budget; the full schedule takes "

@@ -37,7 +37,7 @@ def test_service_that_has_answered_all_ends_without_an_error() -> None:
     assert (drain.unanswered, forced) == (None, [])
 
 
-def test_service_that_was_never_told_to_end_ends_without_an_error() -> None:
+def test_service_without_a_signal_to_end_ends_without_an_error() -> None:
     Drain(NEVER, unexpected, lambda _: None).finish()
 
 

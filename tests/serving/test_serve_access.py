@@ -104,7 +104,7 @@ def test_both_headers_are_read_and_anything_else_is_401(tmp_path: Path, weather_
         assert api.get("/openapi.json").status_code == 401
 
 
-def test_a_key_may_ask_its_models_and_is_told_of_no_others(tmp_path: Path, weather_bundle: Path) -> None:
+def test_a_key_may_ask_its_models_and_is_reported_of_no_others(tmp_path: Path, weather_bundle: Path) -> None:
     path = tmp_path / "keys.json"
     text = key(path, models=("weather",))
     with client(settings({"weather": weather_bundle, "secret": weather_bundle}, keys=str(path))) as api:

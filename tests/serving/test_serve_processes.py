@@ -38,7 +38,7 @@ def test_a_process_answers_as_the_bundle_does(engine: ProcessEngine, weather_bun
     assert engine.card.labels == ("dry", "wet")
 
 
-def test_what_the_model_refuses_is_told(engine: ProcessEngine) -> None:
+def test_what_the_model_refuses_is_reported(engine: ProcessEngine) -> None:
     with pytest.raises(InputError, match="has no embeddings"):
         engine.run(Call(Operation.EMBED), ["rain"])
     with pytest.raises(InputError, match="naive_bayes does not generate text"):

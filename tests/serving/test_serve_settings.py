@@ -120,7 +120,7 @@ def test_answers_do_not_wait_for_acknowledgements() -> None:
     sock.close()
 
 
-def test_threads_that_wait_sleep_and_their_number_is_set_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_wait_sleep_and_their_number_is_set_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GOMP_SPINCOUNT", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
         monkeypatch.setenv(name, "")  # what is set below is put back
     monkeypatch.delenv("GOMP_SPINCOUNT")

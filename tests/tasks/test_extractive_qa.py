@@ -93,7 +93,7 @@ def test_reference_without_a_place_is_kept_beside_one_that_has_a_place() -> None
         (row("Lyon", context=["Lyon"]), "context is a list, not text"),
     ],
 )
-def test_what_cannot_be_used_is_told_in_words(given: dict[str, Any], words: str) -> None:
+def test_what_cannot_be_used_is_reported_in_words(given: dict[str, Any], words: str) -> None:
     result = task.problem(given)
     assert result is not None
     with pytest.raises(ValueError, match=words):

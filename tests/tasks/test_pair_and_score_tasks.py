@@ -52,7 +52,7 @@ def test_no_label_is_an_answer_that_is_written_out() -> None:
         ("[a, b]", "labels is '[a, b]', which is not a list"),
     ],
 )
-def test_wrong_labels_are_told(cell: Any, words: str) -> None:
+def test_wrong_labels_are_reported(cell: Any, words: str) -> None:
     assert _problem("multi_label_classification", {"text": "t", "labels": cell}) == words
 
 
@@ -76,7 +76,7 @@ def test_pair_has_two_texts_and_a_label() -> None:
         (True, "score is a bool, not a number"),
     ],
 )
-def test_score_that_is_no_number_is_told(cell: Any, words: str) -> None:
+def test_score_that_is_no_number_is_reported(cell: Any, words: str) -> None:
     assert _problem("similarity", {"text1": "a", "text2": "b", "score": cell}) == words
 
 
@@ -115,7 +115,7 @@ def test_second_thing_may_stand_first() -> None:
         ({"label": None}, "label is empty"),
     ],
 )
-def test_wrong_relation_row_is_told(change: dict[str, Any], words: str) -> None:
+def test_wrong_relation_row_is_reported(change: dict[str, Any], words: str) -> None:
     row = {"text": "<e1>a</e1> <e2>b</e2>", "label": "Other"} | change
     assert _problem("relation_extraction", row) == words
 
@@ -141,7 +141,7 @@ def test_list_has_a_number_for_each_candidate() -> None:
         ({"query": None}, "query is empty"),
     ],
 )
-def test_wrong_list_is_told(change: dict[str, Any], words: str) -> None:
+def test_wrong_list_is_reported(change: dict[str, Any], words: str) -> None:
     assert _problem("matching", {"query": "q", "candidates": ["a", "b"], "relevance": [1, 0]} | change) == words
 
 

@@ -205,7 +205,7 @@ class Access:
         self._usage = usage or (path.with_name(f"{path.stem}.usage.json") if path else None)
         self._keys: dict[str, ApiKey] = {}
         self._stamp: tuple[int, int] | None = None
-        self._told: tuple[int, int] | None = None
+        self._reported: tuple[int, int] | None = None
         """Of the file that could not be read, once that has been logged."""
         self._buckets: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
@@ -295,9 +295,9 @@ class Access:
             except MissingError:
                 self._keys = {}
             except Exception as error:  # noqa: BLE001  (half written by hand: valid keys stay so until it is whole)
-                if stamp != self._told:
+                if stamp != self._reported:
                     _LOG.error("the keys that were valid stay valid, revoked ones too: %s", error)
-                self._told = stamp
+                self._reported = stamp
                 return
             self._stamp = stamp
 

@@ -55,7 +55,7 @@ def test_entities_by_type_and_name_are_read_whether_the_end_is_the_last_characte
     assert result.part.gold == (("O", "O", "O", "O", "B-game", "O"),)
 
 
-def test_broken_places_of_entities_by_type_are_told(tmp_path: Path) -> None:
+def test_broken_places_of_entities_by_type_are_reported(tmp_path: Path) -> None:
     good = {"text": "in Rome", "label": {"LOC": {"Rome": [[3, 6]]}}}
     result = _read(tmp_path, [good, {"text": "in Rome", "label": {"LOC": {"Rome": [["3", 6]]}}}])
     assert result.problems == {"the entity 'Rome' has the place ['3', 6]; wanted is [start, last]": (2,)}
@@ -106,7 +106,7 @@ def test_neighbouring_entities_stay_apart() -> None:
         ([(10, 13, "LOC", "York")], "10 to 13 is 'New' in the text, not 'York'; are the offsets off by one"),
     ],
 )
-def test_wrong_offsets_are_told_in_words(entities: Any, problem: str) -> None:
+def test_wrong_offsets_are_reported_in_words(entities: Any, problem: str) -> None:
     if problem.startswith("14 to"):
         entities = [(10, 18, "LOC", ""), (14, 18, "PER", "")]
     result = tags_from(TEXT, entities)
@@ -160,7 +160,7 @@ def test_wrong_annotation_names_its_file(tmp_path: Path, annotation: str, proble
     assert any(entry.startswith(problem) for entry in result.problems), result.problems
 
 
-def test_annotations_of_which_no_line_can_be_read_are_told(tmp_path: Path) -> None:
+def test_annotations_of_which_no_line_can_be_read_are_reported(tmp_path: Path) -> None:
     result = _brat(tmp_path, "Anna lives\n", "Anna\tPER\nlives\tO\n")
     problem = "no line of its .ann is an annotation of BRAT, such as 'Anna\\tPER' (a.txt)"
     assert result.problems == {problem: (1,)}

@@ -190,7 +190,7 @@ def test_candidates_are_drawn_once_and_hold_the_reply_at_any_place(tmp_path: Pat
     assert len(places) > 5
 
 
-def test_candidates_that_cannot_be_drawn_are_told(tmp_path: Path) -> None:
+def test_candidates_that_cannot_be_drawn_are_reported(tmp_path: Path) -> None:
     name = written(tmp_path / "a.jsonl", *({"context": f"q{i}", "reply": "yes"} for i in range(3)))
     assert reading(tmp_path, name, "dialogue_retrieval").problems == {
         "no candidates, and no other reply in the file that could be one; give candidates": (1, 2, 3)

@@ -9,7 +9,7 @@ def test_the_same_text_in_other_clothes_is_the_same_text() -> None:
     assert normalise("ＡＢＣ ﬁne\u00a0Straße\n") == normalise("abc  fine strasse")
 
 
-def test_exact_and_near_duplicates_are_told_apart() -> None:
+def test_exact_and_near_duplicates_are_distinguished() -> None:
     got = group([LONG, LONG.upper() + " ", LONG + "!", "something else altogether, about the weather"])
 
     assert got.exact[0] == got.exact[1] != got.exact[2]

@@ -40,7 +40,7 @@ def test_lists_stay_as_they_are() -> None:
         (["q", None, 1, 7, 1], "item is a int, not text"),
     ],
 )
-def test_row_that_cannot_be_part_of_a_list_is_told_and_the_list_goes_on(row: list[Any], words: str) -> None:
+def test_row_that_cannot_be_part_of_a_list_is_reported_and_the_list_goes_on(row: list[Any], words: str) -> None:
     result = _rows(["q", None, 1, "a", 1], row, ["q", None, 0, "c", 1])
     assert result[0] == (2, words)
     assert result[1][1][1] == ["a", "c"]

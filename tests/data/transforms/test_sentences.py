@@ -144,7 +144,7 @@ def test_document_is_looked_for_under_the_name_it_is_given(tmp_path: Path) -> No
     assert [len(text) for text in read("x.conll", {"document": "2"}, ner, tmp_path, sentences=9).part.texts] == [4, 1]
 
 
-def test_no_document_is_told_where_cells_are_empty(tmp_path: Path) -> None:
+def test_no_document_is_reported_where_cells_are_empty(tmp_path: Path) -> None:
     row = {"tokens": ["Rome"], "tags": ["B-LOC"]}
     result = _read(tmp_path, _lines(*({**row, "document": name} for name in (None, "", "a", "a"))), "x.jsonl", 1)
     assert len(result.part) == 4

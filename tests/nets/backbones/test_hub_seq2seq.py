@@ -189,7 +189,7 @@ def test_a_folder_without_tokenizer_says_how_to_make_one(folders: dict[str, Path
         made(tmp_path)
 
 
-def test_a_folder_without_weights_is_told_in_words(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_a_folder_without_weights_is_reported_in_words(folders: dict[str, Path], tmp_path: Path) -> None:
     for name in ("config.json", "tokenizer.json"):
         (tmp_path / name).write_text((folders["t5"] / name).read_text())
     with pytest.raises(InputError, match="transformers cannot load it"):

@@ -52,11 +52,11 @@ def total(run: Run, texts: tuple[Text, ...]) -> float:
 
 def step_by_step(network: RecurrentLM, before: list[int], own: list[int]) -> float:
     """The sum of log-softmax, one token at a time."""
-    logs = foretold(network, [*before, *own][:-1])[len(before) - 1 :]
+    logs = next_token_logs(network, [*before, *own][:-1])[len(before) - 1 :]
     return sum(float(log[then]) for log, then in zip(logs, own, strict=True))
 
 
-def foretold(network: RecurrentLM, tokens: list[int]) -> list[torch.Tensor]:
+def next_token_logs(network: RecurrentLM, tokens: list[int]) -> list[torch.Tensor]:
     """Log probabilities of what comes after each token, with torch's cells of one step."""
     cell: torch.nn.LSTMCell | torch.nn.GRUCell
     backbone, head = network.backbone, network.head
@@ -181,7 +181,7 @@ def test_likeliest_tokens_are_those_of_the_steps(name: str) -> None:
     own: list[int] = []
     begun = [START_ID, *network.tokenizer.encode("soup with").ids]
     for _ in range(4):
-        logs = foretold(network, [*begun, *own])[-1]
+        logs = next_token_logs(network, [*begun, *own])[-1]
         own.append(END_ID + int(logs[END_ID:].argmax()))  # those before it are not written
     assert END_ID not in own
     assert text == network.tokenizer.decode(own)

@@ -162,7 +162,7 @@ def test_folder_without_weights_is_refused(tmp_path: Path, base: Path) -> None:
         merged(folder, base)
 
 
-def test_adapter_is_told_from_a_model_and_says_what_it_is_of(tmp_path: Path, base: Path) -> None:
+def test_adapter_is_distinguished_from_a_model_and_says_what_it_is_of(tmp_path: Path, base: Path) -> None:
     folder = adapter(tmp_path / "lora", pair())
     assert is_adapter(folder)
     assert not is_adapter(base)

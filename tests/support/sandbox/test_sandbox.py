@@ -46,7 +46,7 @@ def test_program_that_ends_passes_and_what_it_prints_is_kept() -> None:
     assert run("print('done', 1 + 1)") == Outcome(True, "", "done 2\n")
 
 
-def test_protection_is_told_in_words() -> None:
+def test_protection_is_reported_in_words() -> None:
     assert "network" in protection()
     assert protection().split(":")[0] in ("bubblewrap", "namespaces")
 
@@ -174,7 +174,7 @@ def test_unsafe_execution_has_to_be_asked_for(monkeypatch: pytest.MonkeyPatch, f
     assert not safe()
 
 
-def test_machine_on_which_nothing_runs_is_told(monkeypatch: pytest.MonkeyPatch, fresh: None) -> None:
+def test_machine_on_which_nothing_runs_is_reported(monkeypatch: pytest.MonkeyPatch, fresh: None) -> None:
     monkeypatch.setattr(sandbox, "_run", lambda *_: Outcome(False, "no processes", ""))
     sandbox.allow_unsafe_execution(True)
     with pytest.raises(MissingError, match="cannot be run in a sandbox here \\(no processes\\); choose a metric"):

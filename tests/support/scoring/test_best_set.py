@@ -42,7 +42,7 @@ def test_equal_candidates_are_all_in_the_best_set_as_often_as_promised() -> None
     assert np.mean(kept) >= 0.94
 
 
-def test_identical_answers_are_never_told_apart_but_by_their_value() -> None:
+def test_identical_answers_are_never_distinguished_but_by_their_value() -> None:
     noise = np.repeat(normal_noise(1), 3, axis=1)
     got = best_set(np.array([1.0, 1.0, 1.1]), noise)
     assert got.members.tolist() == [True, True, False]

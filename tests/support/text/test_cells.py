@@ -27,7 +27,7 @@ def test_nothing_nan_and_white_space_are_empty(cell: Any, expected: bool) -> Non
         ("\u200b \ufeff\u00a0", "question is empty"),
     ],
 )
-def test_a_cell_that_is_no_text_is_told_by_its_role(cell: Any, problem: str) -> None:
+def test_a_cell_that_is_no_text_is_reported_by_its_role(cell: Any, problem: str) -> None:
     assert text_problem("question", cell) == problem
 
 
@@ -49,7 +49,7 @@ def test_any_text_is_a_text(cell: str) -> None:
         ("x\ud800", "label holds half a character (a lone surrogate)"),
     ],
 )
-def test_a_cell_that_is_no_label_is_told(cell: Any, problem: str) -> None:
+def test_a_cell_that_is_no_label_is_reported(cell: Any, problem: str) -> None:
     assert label_problem("label", cell) == problem
 
 
