@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from goldilocks import plugins
 from goldilocks.errors import InputError
-from goldilocks.records import DataProfile, Dataset, Part, TaskSpec
+from goldilocks.records import DataProfile, Dataset, Output, Part, TaskSpec
 from goldilocks.selection.unlabelled_rows import unlabelled_pairs
 from goldilocks.settings import task_from
 from goldilocks.testing import tiny
@@ -38,8 +39,9 @@ def test_copies_are_those_of_the_augmenter_that_the_task_names(tmp_path: Path) -
 def test_nothing_usable_and_other_tasks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no usable row that is not a validation or test row"):
         unlabelled_pairs(spec(tmp_path, [str(DATA.validation.texts[0])]), TASK, DATA, offline=True)
+    tagged = replace(DATA, output=Output.TAGS)
     with pytest.raises(InputError, match="for tasks with one label per item"):
-        unlabelled_pairs(spec(tmp_path, ["x"], task="ner"), plugins.load("tasks", "ner"), DATA, offline=True)
+        unlabelled_pairs(spec(tmp_path, ["x"], task="ner"), plugins.load("tasks", "ner"), tagged, offline=True)
 
 
 def test_without_unlabelled_rows_there_are_none() -> None:
