@@ -235,7 +235,6 @@ def simulate(n: int, loss: float, budget: float, world: World, rng: np.random.Ge
         machine=MACHINE,
         n_items=n,
         n_labels=2,
-        footprint_seconds=0.0,
     )
     record = race.record()
     exhaustive = sum(trial.seconds for trial in record if not trial.repeat)

@@ -102,7 +102,6 @@ class RaceRecord:
             n_labels=self.n_labels,
             screening=self.screening,
             experience=experience,
-            footprint_seconds=0.0,
             seed=seed,
         )
 

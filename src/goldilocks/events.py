@@ -103,7 +103,7 @@ class CandidateFailed:
 
 @dataclass(frozen=True, slots=True)
 class AnswersTooSlow:
-    """A candidate was set aside because answering the validation texts would exceed the budget."""
+    """A candidate was set aside because its training, or its answers to the texts, would exceed the budget."""
 
     candidate: str
     seconds_left: float

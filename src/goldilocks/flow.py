@@ -20,7 +20,7 @@ from goldilocks.bundle.write import CompressedForm, Winner, write
 from goldilocks.catalog.find import candidates
 from goldilocks.catalog.fit import workload
 from goldilocks.catalog.lengths import token_counters
-from goldilocks.catalog.short_schedules import with_short_schedules
+from goldilocks.catalog.short_schedules import Scheduler, with_short_schedules
 from goldilocks.catalog.students import on_this_machine
 from goldilocks.compression.distil import SeededDistil
 from goldilocks.compression.form import Provenance, compressed_form
@@ -70,6 +70,7 @@ from goldilocks.selection.failures import Guard
 from goldilocks.selection.first_answer import finish_cheapest
 from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.selection.incumbent import with_incumbent
+from goldilocks.selection.late_schedules import late_schedules
 from goldilocks.selection.purchase import RemoteBench, carry_out_remotely, import_training
 from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext, race
 from goldilocks.selection.run_store import RunStore
@@ -134,7 +135,7 @@ def build(
     dataset = _read_data(spec, task, workspace, progress)  # read, checked, split, fingerprinted
     _answer_for_baselines(spec, task, dataset, workspace)  # the winner must be better than these
     workspace.write_task(spec)  # until here, a resumed run has not been changed
-    pool = _find_candidates(spec, task, dataset, settings, workspace, progress)  # excluded ones have a reason
+    pool, full = _find_candidates(spec, task, dataset, settings, workspace, progress)  # excluded ones have a reason
     restart_seconds = guard.clock.elapsed() - guard.clock.spent_before  # a resumed run needs this time again
     sealed = dataset.sealed()  # from here to the decision, nothing has access to the test set
     trained = with_copies(sealed, spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)
@@ -152,14 +153,16 @@ def build(
         screening=_screen_once(sealed, pool, store, guard),  # frozen features, no training
         workers=_sharing(workers, store, spec, task, settings),
         restart_seconds=restart_seconds,
+        late_schedules=late_schedules(spec, Scheduler(full, workload(dataset)), store.reschedule),
     )
 
     openings = workspace.test_openings()  # of decisions before this run was resumed
     finished = None
     while finished is None:  # one pass, unless the winner fails after the race: then the race continues without it
         progress(StageStarted("race", len(context.screening.kept)))
-        forget_combinations(workspace, pool)  # those of an earlier session or pass are made again
+        forget_combinations(workspace, context.pool)  # those of an earlier session or pass are made again
         trials, stopped = race(context, policy)  # partial training runs, bought as long as they are worth their price
+        context = replace(context, pool=read_record(Pool, workspace.pool))  # with the schedules made during the race
         store.drop_checkpoints(trials)
         judged, trials = with_combinations(context, trials, store)  # additional candidates, made from finished ones
         progress(StageStarted("decision"))
@@ -234,15 +237,16 @@ def _loss_rule(spec: TaskSpec, task: Task, dataset: Dataset) -> LossRule:
 
 def _find_candidates(
     spec: TaskSpec, task: Task, dataset: Dataset, settings: RunSettings, workspace: Workspace, progress: Progress
-) -> Pool:
+) -> tuple[Pool, Pool]:
+    """The pool, and the same with full training schedules only."""
     progress(StageStarted("candidates"))
-    pool = candidates(spec, task, dataset, settings, machine())
+    pool = full = candidates(spec, task, dataset, settings, machine())
     if "epochs" not in spec.training:  # a large model is raced with as many epochs as fit into the budget
         known = read_record(Pool, workspace.pool).short_schedules if workspace.pool.exists() else {}
         begun = {trial.candidate for trial in workspace.read_trials()}
         pool = with_short_schedules(pool, workload(dataset), spec.budget_seconds, begun=begun, known=known)
     write_text(workspace.pool, to_json(pool))
-    return pool
+    return pool, full
 
 
 def _screen_once(dataset: Dataset, pool: Pool, store: RunStore, guard: Guard) -> Screening:
@@ -265,6 +269,7 @@ def _screen_once(dataset: Dataset, pool: Pool, store: RunStore, guard: Guard) ->
         progress=guard.progress,
         watch=lambda names: guard.watch("screening", names),
     )
+    screening = replace(screening, paces=store.paces)
     write_text(workspace.screening, to_json(screening))
     return screening
 

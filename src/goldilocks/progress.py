@@ -132,7 +132,7 @@ class Live:
                 self._print(f"  {self._notes[-1]}")
             case AnswersTooSlow(candidate=candidate, seconds_left=left):
                 self._left, self._now = (left, time.monotonic()), None
-                note = localised(f"{candidate}: set aside, its answers would take longer than the budget lasts")
+                note = localised(f"{candidate}: set aside, it would take longer than the budget lasts")
                 self._print(f"  {note}")
             case WorkerLost(candidate=candidate, share=share, reason=reason):
                 self._notes.append(localised(f"{candidate}: a worker was lost on the way to {share:.0%}: {reason}"))

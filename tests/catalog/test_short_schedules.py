@@ -7,7 +7,7 @@ import pytest
 from goldilocks import plugins
 from goldilocks.catalog.known import catalogue
 from goldilocks.catalog.short_schedules import FITS, with_short_schedules
-from goldilocks.records import Candidate, Forecast, ModelInfo, Pool, ShortSchedule, Workload
+from goldilocks.records import Candidate, Forecast, ModelInfo, Output, Pool, ShortSchedule, Workload
 
 WORK = Workload(300, 60.0, 12.0, 3)
 MINILM = next(model for model in catalogue() if model.name == "all-MiniLM-L6-v2")
@@ -84,9 +84,29 @@ def test_where_frozen_layers_take_the_time_rows_are_left_out_and_no_epochs() -> 
     assert not _schedules(_pool(500.0, HEAD, once=0.9))  # 300 rows are few already
 
 
-def test_models_that_are_not_pretrained_are_left_alone() -> None:
-    assert not _schedules(_pool(1e4, Candidate(TEXTCNN, "scratch")))
-    assert not _schedules(_pool(1e4, Candidate(replace(MINILM, pretraining="none"), "full")))
+def test_networks_from_scratch_keep_a_third_of_their_epochs_and_all_rows() -> None:
+    scratch = Candidate(TEXTCNN, "scratch")
+    config = plugins.load("families", "cnn").training_config(TEXTCNN, WORK)
+    assert config is not None
+    assert _schedules(_pool(144.0, scratch))[scratch.name].epochs == pytest.approx(config.epochs / 2, abs=0.01)
+    third = _schedules(_pool(300.0, scratch))[scratch.name]  # 72 s would be .24 of it
+    assert [third.epochs, third.rows] == pytest.approx([config.epochs / 3, 1.0], abs=0.01)
+    assert not _schedules(_pool(330.0, scratch))  # a third of it takes more than .45 of the budget
+
+
+def test_one_shot_estimators_are_fitted_on_fewer_rows() -> None:
+    (crf,) = plugins.load("families", "crf").models()
+    tagger, work = Candidate(crf, "scratch"), Workload(3_000, 60.0, 40.0, 20, Output.TAGS)
+    schedule = with_short_schedules(_pool(144.0, tagger), work, 240.0, known={}).short_schedules[tagger.name]
+    assert (schedule.epochs, schedule.full_epochs) == (1.0, 1.0)
+    assert schedule.rows == pytest.approx(0.5)
+    # 60 rows for each of 20 tags are .4 of the rows: 120 s of 300 s.
+    assert not with_short_schedules(_pool(300.0, tagger), work, 240.0, known={}).short_schedules
+
+
+def test_prompted_models_have_no_schedule() -> None:
+    gemma = next(model for model in catalogue() if model.family == "decoder")
+    assert not _schedules(_pool(200.0, Candidate(gemma, "zero_shot")))
 
 
 def test_what_was_begun_keeps_the_schedule_it_began_with() -> None:

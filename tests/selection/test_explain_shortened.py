@@ -20,6 +20,14 @@ def test_a_run_on_fewer_rows_says_on_how_many() -> None:
     )
 
 
+def test_all_epochs_on_fewer_rows_are_reported_by_the_rows_alone() -> None:
+    (line,) = shortened("crf/words/scratch", 144.0, ShortSchedule(1.0, 1.0, 144.0, 0.5), 0.5)
+    assert line == (
+        "crf/words/scratch was trained on 50% of the training rows to fit the budget; the full schedule takes about "
+        "2 min and may be better."
+    )
+
+
 def test_a_run_finished_early_is_reported_in_percent_of_its_schedule() -> None:
     (line,) = shortened("encoder/m/full", 80.0, None, 0.62)
     assert line == (

@@ -300,7 +300,7 @@ def test_candidate_that_could_not_answer_the_test_part_in_time_does_not_fit() ->
     state.after = {"encoder/m/full": 50.0}  # 60 s to its end and 50 s for the test part
 
     assert value.choose(state) is None
-    assert stopped(value, state).startswith("1 candidate does not fit into what is left; about 1")
+    assert stopped(value, state).startswith("1 candidate does not fit into what is left; about 8 s")
 
 
 def test_hopeless_candidate_is_not_worth_its_price() -> None:
@@ -345,7 +345,7 @@ def test_candidates_that_do_not_fit_are_named_as_the_reason() -> None:
     value = plugins.load("policies", "value")
 
     assert value.choose(state) is None
-    # lora needs 200 s and its footprint 4; the footprint of naive Bayes has been taken
+    # lora needs 200 s; its footprint is among what is reserved
     assert state.seconds_left == 100.0
     assert stopped(value, state) == "2 candidates do not fit into what is left; about 2 min more would finish the next"
     state.restart_seconds = 120.0  # of which a resumed run takes so much before its race
@@ -424,7 +424,7 @@ def test_baselines_that_take_no_time_are_run_though_the_first_paid_for_imports()
 
 def test_price_follows_what_was_measured() -> None:
     state = standings({"encoder/m/full": 10.0, "encoder/m/lora": 8.0})
-    state.trials.append(trial("encoder/m/full", 0, 0.5, 2.0))
+    state.trials.append(replace(trial("encoder/m/full", 0, 0.5, 2.0), seconds_per_text=0.0))
 
     # a tenth took 2 s where 10 s in all were predicted (1 s): 20 s in all, .9 of it left
     assert state.price("encoder/m/full", 2) == pytest.approx(18.0)
@@ -434,7 +434,8 @@ def test_families_that_have_not_run_are_taken_to_be_slowed_like_those_that_have(
     state = standings({"cnn/textcnn/scratch": 95.0, "encoder/m/full": 100.0})
     assert state.price("encoder/m/full", 2) == pytest.approx(100)
 
-    state.trials.append(trial("cnn/textcnn/scratch", 2, 0.5, 395.0))  # (395 + 5) / (95 + 5): four times as long
+    # (395 + 5) / (95 + 5): four times as long
+    state.trials.append(replace(trial("cnn/textcnn/scratch", 2, 0.5, 395.0), seconds_per_text=0.0))
 
     # and one family more that keeps to its forecast: the geometric mean of 4 and 1
     assert state.price("encoder/m/full", 2) == pytest.approx(200)
@@ -456,7 +457,7 @@ def test_price_knows_that_frozen_layers_run_once() -> None:
     assert state.price(head, 0) == pytest.approx(82)
     assert state.price(head, 2) == pytest.approx(100)
 
-    state.trials.append(trial(head, 0, 0.5, 41.0))  # twice as fast as thought
+    state.trials.append(replace(trial(head, 0, 0.5, 41.0), seconds_per_text=0.0))  # twice as fast as thought
 
     assert state.price(head, 2) == pytest.approx(9)
     state.begun_before.add(head)  # resumed: what was kept of the frozen layers is gone

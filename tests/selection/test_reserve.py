@@ -66,6 +66,16 @@ def test_candidate_needs_what_the_test_part_takes_at_the_pace_of_its_model() -> 
     assert reserve.beyond(pool, [fast, slow]) == pytest.approx({"encoder/m/head_only": more, "encoder/m/full": more})
 
 
+def test_until_a_model_has_answered_the_test_part_is_told_by_the_screening() -> None:
+    reserve = Reserve(1000.0, n_test=2000, n_validation=500, encoding={"encoder/m": 0.02, "encoder/n": 0.05})
+    answered = replace(trial("encoder/m/head_only", 0, 0.4, 1.0), seconds_per_text=0.01)
+    pool = [candidate("encoder/m/full"), candidate("encoder/n/full")]
+    profiles = 0.01 * 256 + 10.0, 10.0 + 10.0
+    assert reserve.beyond(pool, [answered]) == pytest.approx(
+        {"encoder/m/full": 20 + profiles[0], "encoder/n/full": 100 + profiles[1]}
+    )
+
+
 def test_test_part_of_a_slow_contender_is_kept_in_full_where_the_budget_can_be_kept() -> None:
     slow = replace(trial("encoder/m/head_only", 2, 0.4, 1.0), seconds_per_text=0.08)
     # 979 answers and 20 s of profile are 98 s of 180 s; with two footprints and the bundle 106 s.

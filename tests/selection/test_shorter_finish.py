@@ -82,8 +82,8 @@ def test_a_shorter_schedule_saves_less_and_is_priced_as_what_it_takes() -> None:
     share = short.schedule_share(LEADER)
     assert 0.4 < share < 1
     assert whole.schedule_share(LEADER) == 1
-    # 30 s were .3 of the run
-    assert short.price(LEADER, 2) == pytest.approx(100 * (share - 0.3))
+    # 30 s less 0.8 s for 800 answers were .3 of the run; at its end there are 400 more.
+    assert short.price(LEADER, 2) == pytest.approx(29.2 / 0.3 * (share - 0.3) + 0.4)
     assert 0 < short.value(LEADER) < whole.value(LEADER)
     offered = short.purchases()
     place = offered.candidates.index(LEADER)
@@ -117,7 +117,7 @@ def test_a_shorter_finish_tells_the_pace_and_is_not_bought_again() -> None:
     assert LEADER not in made.purchases().candidates
     assert made.best == LEADER
     assert LEADER not in made.repeats().candidates  # a second seed would have another schedule
-    assert made._spent[1] == pytest.approx(100.0)  # 60 s for .6 of the run
+    assert made._spent[1] == pytest.approx((60 - 1.2) / 0.6)  # 60 s, answers in them, for .6 of the run
 
 
 @pytest.mark.parametrize(

@@ -77,5 +77,5 @@ def test_other_threads_are_left_to_the_stop_between_steps() -> None:
 
 
 def test_limit_is_never_much_beyond_the_budget() -> None:
-    assert limit_of(-1.0, 1e9) == 120.0
-    assert limit_of(1e9, 10.0) == 70.0
+    assert limit_of(-1.0, 1e9) == (120.0, False)
+    assert limit_of(1e9, 10.0) == (70.0, True)  # the budget's: the step has not failed

@@ -19,9 +19,8 @@ from goldilocks.cli.tables import print_what_if
 from goldilocks.errors import InputError, IntegrityError, LimitError, MissingError
 from goldilocks.evaluation.error_cost import loss_rule
 from goldilocks.records import Decision, Forecast, Goal, Output, Pool, Screening, Search
-from goldilocks.selection.conclude import decision_from
+from goldilocks.selection.conclude import FOOTPRINT_SECONDS, decision_from
 from goldilocks.selection.run_records import RunRecords
-from goldilocks.selection.standings import FOOTPRINT_SECONDS
 from goldilocks.selection.what_if import Changes, decide_again
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.files import plain, to_json, write_text

@@ -15,7 +15,7 @@ expected to save by changing which candidate is the best (``Race.repeats``), its
 
 Time for one full run of the best-forecast pretrained candidate is reserved: whatever else is bought must fit besides.
 Once that run would take half of what is left, it comes first.
-Where only a shorter schedule of it fits (``Race.purchases().schedules``), time for the shortest is.
+Where its schedule takes what is left (``Race.purchases().schedules``), time for the shortest is reserved.
 """
 
 from __future__ import annotations
@@ -149,11 +149,14 @@ class _Offers:
         reserved, kept = race.reserved, 0.0
         if reserved is not None:
             place = offered.candidates.index(reserved)
-            shortened = schedules is not None and schedules.shares[place] < 1
-            kept = (least if shortened else whole)[place] * (1 + offered.time_error[place])
+            elastic = schedules is not None and schedules.elastic[place]
+            kept = (least if elastic else whole)[place] * (1 + offered.time_error[place])
             room -= kept
             room[offered.candidates.index(reserved)] += kept
-        expected = offered.seconds + offered.promising * (to_finish[:, None] - offered.seconds)
+        from_there = to_finish[:, None] - offered.seconds
+        if offered.scoring is not None:
+            from_there[:, :last] += offered.scoring[:, None]
+        expected = offered.seconds + offered.promising * from_there
         near = (offered.seconds < _MIN_SECONDS) & (np.arange(last + 1) < last)
         with np.errstate(divide="ignore", invalid="ignore"):
             rates = np.where(near, 0.0, offered.savings / np.maximum(expected, 1e-3))

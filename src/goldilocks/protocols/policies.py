@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
+
 from goldilocks.answers import Floats
 
 
@@ -20,6 +23,9 @@ class Schedules:
     """Predicted seconds of the budget that finishing it needs with the shortest schedule that it may have, ``(n,)``."""
     least_savings: Floats
     """Money over the horizon that finishing it with that schedule is expected to save, ``(n,)``."""
+    elastic: npt.NDArray[np.bool_]
+    """Whether the schedule was made to take what is left, so that time for the shortest is enough to reserve,
+    ``(n,)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,8 @@ class Purchases:
     """Predicted seconds from the candidate's current rung up to and including the rung, ``(n, rungs)``; 0 where it has
     the rung."""
     whole: Floats
-    """Predicted seconds of the budget that finishing the candidate needs, measuring its model included, ``(n,)``."""
+    """Predicted seconds of the budget that finishing the candidate needs, ``(n,)``: with the part of what follows the
+    race, were it the winner, for which nothing is reserved yet."""
     time_error: Floats
     """Standard deviation of the logarithm of ``whole``, ``(n,)``: small once a run has begun and its pace is known."""
     savings: Floats
@@ -43,6 +50,9 @@ class Purchases:
     schedules: Schedules | None = None
     """Shorter schedules, which seconds and savings at the last rung, and ``whole``, are then of; ``None``: every
     candidate has its full one."""
+    scoring: Floats | None = None
+    """Predicted seconds of scoring a candidate once, ``(n,)``: part of the seconds of each rung, so that finishing from
+    a rung takes them again; ``None``: no time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ class Screening:
     cut: tuple[Excluded, ...]
     seconds: float
     data_fingerprint: str
+    paces: Mapping[str, float] = field(default_factory=dict)
+    """Model -> seconds in which it encoded a text, also where there was no time for a probe."""
 
 
 @dataclass(frozen=True, slots=True)

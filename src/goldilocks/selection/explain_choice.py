@@ -108,6 +108,11 @@ def shortened(candidate: str, full_seconds: float, schedule: ShortSchedule | Non
     epochs, full = f"{share * schedule.full_epochs / schedule.rows:.2g}", f"{schedule.full_epochs:g}"
     if schedule.rows < 1:
         rows = f"{schedule.rows:.0%}"
+        if schedule.epochs >= schedule.full_epochs and share >= schedule.share:
+            return (
+                f"{candidate} was trained on {rows} of the training rows to fit the budget; the full schedule takes "
+                f"about {needs} and may be better.",
+            )
         return (
             f"{candidate} was trained for {epochs} of {full} epochs on {rows} of the training rows to fit the budget; "
             f"the full schedule takes about {needs} and may be better.",

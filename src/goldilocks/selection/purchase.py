@@ -25,13 +25,14 @@ from goldilocks.evaluation.score import loss_of, measured
 from goldilocks.evaluation.score import score as score_of
 from goldilocks.events import Progress, TrainingStep, silent
 from goldilocks.protocols import Metric
-from goldilocks.records import Candidate, Dataset, Gold, Text, Trial
-from goldilocks.selection.answers_in_time import answers_in_time
+from goldilocks.records import Candidate, Dataset, Gold, ShortSchedule, Text, Trial
+from goldilocks.selection.answers_in_time import PORTION, answers_in_time, nothing
 from goldilocks.selection.failures import own_fault
 from goldilocks.selection.run_store import RunStore
 from goldilocks.selection.seeds import seed_name
 from goldilocks.selection.shorter_finish import ShortensSchedule, train_to_end
-from goldilocks.selection.watchdog import time_limit
+from goldilocks.selection.standings import RUNGS
+from goldilocks.selection.watchdog import GRACE_SECONDS, StepTimeoutError, time_limit
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
 from goldilocks.support.machine.hardware import set_threads
@@ -85,10 +86,14 @@ class Order:
     kept_after: float = 0.0
     """Seconds that are kept for them, in addition to ``seconds_left``."""
     schedule_share: float | None = None
-    """Share of its schedule that the run is planned to end with; it may end earlier where it turns out to be slower.
-    ``None``: the schedule stays as it is."""
+    """Share of its schedule that the run is planned to end with; it may end earlier where it turns out to be slower,
+    also on its way to an earlier rung. ``None``: the schedule stays as it is."""
     answering: float = 0.0
-    """Predicted seconds of the validation answers, which training leaves of ``seconds_left``."""
+    """Predicted seconds of the validation answers, which training leaves of ``seconds_left``; 0: nothing is known."""
+    limit_of_budget: bool = False
+    """Whether ``limit`` is that of the budget, so that a run that reaches it has not failed."""
+    schedule: ShortSchedule | None = None
+    """The candidate's schedule, where that was shortened; for other machines."""
 
     @property
     def name(self) -> str:
@@ -123,6 +128,9 @@ class Workbench:
 def carry_out(bench: Workbench, order: Order) -> Trial | None:
     """Train, score and keep; ``None`` where the budget ended before the rung was reached.
 
+    A run that would not reach the rung in time, or not its end from there, is finished with fewer epochs instead, as
+    far as it can be: the trial is then at the last rung.
+
     Raises:
         StepTimeoutError: the time limit was reached.
         GoldilocksError: something went wrong with the candidate, or with the run folder.
@@ -133,14 +141,21 @@ def carry_out(bench: Workbench, order: Order) -> Trial | None:
         if bench.give_up is not None:
             bench.give_up(order, reason)
 
-    with time_limit(order.limit, what, give_up=give_up):
-        return _carry_out(bench, order)
+    # The process is not ended because of the budget alone: a fit that cannot be interrupted has a minute more.
+    grace = 2 * GRACE_SECONDS if order.limit_of_budget else GRACE_SECONDS
+    try:
+        with time_limit(order.limit, what, grace=grace, give_up=give_up):
+            return _carry_out(bench, order)
+    except StepTimeoutError:
+        if order.limit_of_budget:
+            return None
+        raise
 
 
 def _carry_out(bench: Workbench, order: Order) -> Trial | None:
-    name, share, repeat, validation = order.candidate.name, order.share, order.repeat, bench.dataset.validation
+    name, repeat, validation = order.candidate.name, order.repeat, bench.dataset.validation
     started, used = time.perf_counter(), bench.workspace.spending_log(name).own()
-    until = bench.clock.elapsed() + order.seconds_left
+    left = _TimeLeft(order, bench)
     if repeat and bench.repeat is not None:
         run = bench.repeat(order.candidate, repeat)
     else:
@@ -149,20 +164,11 @@ def _carry_out(bench: Workbench, order: Order) -> Trial | None:
     def on_step(done: float) -> None:
         bench.progress(TrainingStep(name, done, run.loss if isinstance(run, ReportsLoss) else None))
 
-    if order.schedule_share is not None and isinstance(run, ShortensSchedule):
-        trained_until = until - order.answering
-        train_to_end(run, order.schedule_share, lambda: trained_until - bench.clock.elapsed(), on_step)
-    else:
-        run.advance(share, stop=lambda: bench.clock.elapsed() >= until, on_step=on_step)
+    rung, share = _train(run, order, left, on_step)
     if run.share < share - 1e-9:
         return None
     asked = time.perf_counter()
-    answers = answers_in_time(
-        run,
-        validation.texts,
-        lambda: until - bench.clock.elapsed(),
-        lambda per_text: max(per_text * order.texts_after - order.kept_after, 0.0),
-    )
+    answers = answers_in_time(run, validation.texts, left.seconds, left.after if share >= 1 else nothing)
     if answers is None:
         return None
     if bench.rule is not None:
@@ -173,13 +179,13 @@ def _carry_out(bench: Workbench, order: Order) -> Trial | None:
         bench.keep(order.candidate, run)
     if share < 1:
         bench.runs[name] = run  # a finished one is on the disk; a pool of large models must not pile up in memory
-    relative = bench.workspace.write_answers(name, order.rung, answers, repeat)
+    relative = bench.workspace.write_answers(name, rung, answers, repeat)
     scoring = time.perf_counter()
     _refuse_undefined(bench.metric, validation.gold, answers)
     score = measured(bench.metric, validation.gold, answers.values, seed=bench.seed)
     return Trial(
         candidate=name,
-        rung=order.rung,
+        rung=rung,
         share=share,
         seconds=max(time.perf_counter() - started, 0.0),
         score=score,
@@ -200,6 +206,61 @@ def _carry_out(bench: Workbench, order: Order) -> Trial | None:
         repeat=repeat,
         schedule_share=run.schedule_share if isinstance(run, ShortensSchedule) else 1.0,
     )
+
+
+@dataclass(slots=True)
+class _TimeLeft:
+    """Seconds that an order has left, in all and for training."""
+
+    order: Order
+    bench: Workbench
+    _until: float = field(init=False)
+    _scoring: float = field(init=False)
+    """Seconds that answers, and what follows the race, are predicted to take; 0: nothing is known."""
+
+    def __post_init__(self) -> None:
+        """Begin."""
+        self._until = self.bench.clock.elapsed() + self.order.seconds_left
+        self._scoring = self.order.answering
+
+    def seconds(self) -> float:
+        """In all."""
+        return self._until - self.bench.clock.elapsed()
+
+    def after(self, per_text: float) -> float:
+        """What has to be left after the answers of a finished model, from the seconds that a text takes."""
+        return max(per_text * self.order.texts_after - self.order.kept_after, 0.0)
+
+    def training(self) -> float:
+        """For training alone."""
+        return self.seconds() - self._scoring
+
+    def look(self, run: Runner) -> None:
+        """Time a few answers of a model whose pace is not known, so that training ends in time for all of them."""
+        texts = self.bench.dataset.validation.texts
+        if not texts:
+            return
+        run.predict(texts[:1])  # what a model does only once is no part of its pace
+        asked, some = time.perf_counter(), texts[:PORTION]
+        run.predict(some)
+        per_text = (time.perf_counter() - asked) / len(some)
+        self._scoring = per_text * len(texts) + self.after(per_text)
+
+
+def _train(run: Runner, order: Order, left: _TimeLeft, on_step: Callable[[float], None]) -> tuple[int, float]:
+    """Train a run up to its rung, or to a shorter end; the rung and the share that it is to have reached."""
+    if order.schedule_share is None or not isinstance(run, ShortensSchedule):
+        run.advance(order.share, stop=lambda: left.seconds() <= 0, on_step=on_step)
+        return order.rung, order.share
+    if order.share < 1:
+        # The way to the end is longer than that to the rung: beyond half of the time only a shorter end is in reach.
+        until = left.training() / 2 if left.training() < math.inf else 0.0
+        run.advance(order.share, stop=lambda: left.training() <= until, on_step=on_step)
+        if run.share >= order.share - 1e-9:
+            return order.rung, order.share
+    look = None if order.answering else (lambda: left.look(run))
+    train_to_end(run, order.schedule_share, left.training, on_step, look)
+    return len(RUNGS) - 1, 1.0
 
 
 def _refuse_undefined(metric: Metric, gold: Sequence[Gold], answers: Answers) -> None:
@@ -262,7 +323,8 @@ def carry_out_remotely(bench: RemoteBench, content: tuple[Order, Mapping[str, by
         workspace = Workspace(Path(scratch))
         folder = workspace.of_candidate(order.candidate.name)
         unpack(files, folder)
-        store = replace(bench.store, workspace=workspace, _folders={}, _footprints={})
+        schedules = {} if order.schedule is None else {order.candidate.name: order.schedule}
+        store = replace(bench.store, workspace=workspace, short_schedules=schedules, _folders={}, _footprints={})
         workbench = Workbench(
             store.dataset,
             bench.metric,

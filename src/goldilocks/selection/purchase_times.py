@@ -46,7 +46,7 @@ class PurchaseTimes:
 
         Args:
             done: Rungs that each candidate has.
-            spent: Seconds that its run took so far.
+            spent: Seconds that its run took so far, its answers left out.
             again: Candidates whose frozen layers have to run again.
         """
         last = self.behind.shape[1] - 1
@@ -70,11 +70,11 @@ class PurchaseTimes:
         last = self.behind.shape[1] - 1
         begun = done > 0
         at = np.where(begun, self.behind[np.arange(len(done)), np.clip(done - 1, 0, last)], 0.0)
-        corrected = self.predicted * self._ratios(done, spent)[self.families]
+        corrected = self.predicted * self.ratios(done, spent)
         return at, np.where(begun, spent / np.where(begun & (at > 0), at, 1.0), corrected)
 
-    def _ratios(self, done: Ints, spent: Floats) -> Floats:
-        """``time_correction.time_ratio`` of each family, ``(n_families,)``.
+    def ratios(self, done: Ints, spent: Floats) -> Floats:
+        """How many times as long as predicted runs take: ``time_correction.time_ratio`` of each one's family, ``(n,)``.
 
         Of a family that has not run the mean of the others, as if one more had kept to its forecast: a busy machine
         slows all of them.
@@ -86,4 +86,4 @@ class PurchaseTimes:
         counts = np.bincount(families, minlength=size)
         means = np.bincount(families, weights=logs, minlength=size) / np.maximum(counts, 1)
         seen = counts > 0
-        return np.asarray(np.exp(np.where(seen, means, means[seen].sum() / (seen.sum() + 1))))
+        return np.asarray(np.exp(np.where(seen, means, means[seen].sum() / (seen.sum() + 1)))[self.families])

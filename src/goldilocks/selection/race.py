@@ -21,6 +21,7 @@ from goldilocks.events import AnswersTooSlow, Progress, PurchaseFinished, Purcha
 from goldilocks.protocols import ExecutorOptions, ExplainsStopping, Job, Metric, Policy, Task, Workers
 from goldilocks.records import Candidate, Dataset, Failure, Pool, Screening, TaskSpec, Text, Trial
 from goldilocks.selection.failures import Guard
+from goldilocks.selection.late_schedules import LateSchedules
 from goldilocks.selection.purchase import Delivery, Order, Runner, Workbench, carry_out, checkpoint_of, unpack
 from goldilocks.selection.required_purchases import baseline_due, beside_baseline, decides
 from goldilocks.selection.reserve import Reserve
@@ -28,7 +29,7 @@ from goldilocks.selection.seeds import seeds_available
 from goldilocks.selection.shorter_finish import can_be_shortened
 from goldilocks.selection.standings import RUNGS, Standings
 from goldilocks.selection.teachers import needs_teacher, without_teacher
-from goldilocks.selection.watchdog import limit_of
+from goldilocks.selection.watchdog import GRACE_SECONDS, limit_of
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
 from goldilocks.support.machine.hardware import Machine
@@ -76,6 +77,8 @@ class RaceContext:
     """What carries out the purchases (``plugins.load("executors", ...).open_workers``); ``None``: this process."""
     measured: dict[str, float] = field(default_factory=dict)
     """Candidate -> seconds that its footprint took; filled by the race."""
+    late_schedules: LateSchedules | None = None
+    """Plans the schedules of candidates that have not begun, by what is left; ``None``: they keep those of the pool."""
     only: Collection[str] = ()
     """Candidates that alone are bought, until one of them is finished (``first_answer``); empty: all are."""
     step_seconds: float | None = None
@@ -84,7 +87,8 @@ class RaceContext:
     @property
     def reserve(self) -> Reserve:
         """What is kept of the budget for the steps after the race."""
-        return Reserve(self.spec.budget_seconds, self.n_test, len(self.dataset.validation), self.measured)
+        n_validation = len(self.dataset.validation)
+        return Reserve(self.spec.budget_seconds, self.n_test, n_validation, self.measured, self.screening.paces)
 
 
 def race(setting: RaceContext, policy: Policy) -> tuple[tuple[Trial, ...], str]:
@@ -178,7 +182,7 @@ class _Race:
                 )
             standings.left, standings.workers = left, max(self.workers.size, 1)
             standings.after = self.reserve.beyond(standings.pool, standings.trials)
-            purchase = baseline_due(standings, setting.baselines) or self.policy.choose(standings)
+            purchase = baseline_due(standings, setting.baselines) or self._choose()
             if purchase is None and self.orders:
                 break  # what is in flight may change its mind
             purchase = purchase or beside_baseline(standings)
@@ -189,6 +193,18 @@ class _Race:
             self.full = self.stopped = _over_disk(self.members[name], setting)
             if not self.full:
                 self._submit(name, rung, why)
+
+    def _choose(self) -> tuple[str, int, str] | None:
+        """What the policy buys; where it would buy nothing new, it is offered schedules that take all that is left."""
+        standings, late = self.standings, self.setting.late_schedules
+        if late is None or self.setting.only:
+            return self.policy.choose(standings)
+        late.plan(standings)
+        purchase = self.policy.choose(standings)
+        nothing_new = purchase is None or _repeat(purchase[0], standings) > 0
+        if nothing_new and not self.orders and late.plan(standings, all_that_is_left=True):
+            purchase = self.policy.choose(standings)
+        return purchase
 
     def _left(self) -> float:
         """Seconds for purchases. What is reserved for later steps yields to the first candidate that may win."""
@@ -206,8 +222,10 @@ class _Race:
         if candidate.model.remote:  # every rung would ask the whole validation part for money, and train nothing
             rung = len(standings.rungs) - 1
         predicted = _price(name, rung, repeat, standings)
-        limit = self.setting.step_seconds or limit_of(predicted, clock.left())
-        ends = rung == len(standings.rungs) - 1 and not repeat
+        if self.setting.late_schedules is not None and not standings.bought(name):
+            self.setting.late_schedules.begin(name, standings)
+        ends, shortens = rung == len(standings.rungs) - 1 and not repeat, name in standings.shortenable and not repeat
+        limit, of_budget = self._limit(predicted, shortens)
         order = Order(
             candidate,
             rung,
@@ -215,13 +233,15 @@ class _Race:
             why,
             predicted,
             standings.value(name),
-            standings.left - (standings.after.get(name, 0.0) if ends else 0.0),
+            standings.left - (standings.after.get(name, 0.0) if ends or shortens else 0.0),
             limit,
             repeat,
-            texts_after=self.setting.n_test if ends and name not in standings.after else 0,
+            texts_after=self.setting.n_test if (ends or shortens) and name not in standings.after else 0,
             kept_after=self.reserve.testing(standings.trials) + _OVERDRAFT * self.setting.spec.budget_seconds,
-            schedule_share=standings.schedule_share(name) if ends and name in standings.shortenable else None,
-            answering=_answering(candidate, standings) if ends else 0.0,
+            schedule_share=(standings.schedule_share(name) if ends else 1.0) if shortens else None,
+            answering=standings.answering(name),
+            limit_of_budget=of_budget,
+            schedule=standings.short_schedules.get(name),
         )
         self.setting.progress(PurchaseStarted(name, order.share, predicted, why))
         self.orders[name] = order, clock.elapsed()
@@ -235,6 +255,15 @@ class _Race:
             memory = self.setting.pool.forecasts[name].memory_bytes
             gpus = int(self.setting.machine.device == "cuda" and bool(candidate.model.groups))
             self.workers.submit(Job(name, content, memory, gpus))
+
+    def _limit(self, predicted: float, ends_in_time: bool) -> tuple[float, bool]:
+        """Time limit of a step, and whether it is the budget's; ``ends_in_time``: the step ends on its own by then."""
+        left, overdraft = self.setting.clock.left(), GRACE_SECONDS
+        if self.setting.step_seconds:
+            return self.setting.step_seconds, False
+        if self._has_winner() and not ends_in_time:  # the search can do without it
+            left, overdraft = self.standings.left, _OVERDRAFT * self.setting.spec.budget_seconds
+        return limit_of(predicted, left, overdraft)
 
     # ------------------------------------------------------------------------------------------------------ collecting
 
@@ -457,13 +486,6 @@ def _price(name: str, rung: int, repeat: int, standings: Standings) -> float:
         return standings.price(name, rung)
     offered = standings.repeats()
     return float(offered.seconds[offered.candidates.index(name)])
-
-
-def _answering(candidate: Candidate, standings: Standings) -> float:
-    """Predicted seconds of the validation answers, at the slowest pace of the candidate's model so far."""
-    model = candidate.name.rpartition("/")[0]
-    paces = (trial.seconds_per_text for trial in standings.trials if trial.candidate.rpartition("/")[0] == model)
-    return standings.n_items * max(paces, default=0.0)
 
 
 def _seconds_short(standings: Standings, setting: RaceContext) -> int:

@@ -104,7 +104,6 @@ class TableRace:
             n_items=self.n_items,
             n_labels=self.n_labels,
             experience=experience or recorded_experience(),
-            footprint_seconds=0.0,
             seed=seed,
             rungs=self.rungs,
         )

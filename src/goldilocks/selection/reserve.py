@@ -7,7 +7,7 @@ as for the finished ones; before one has finished, a guess is used. The machine'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from goldilocks.bundle.reference import ANSWERED, EMBEDDED, SECONDS
@@ -33,6 +33,8 @@ class Reserve:
     """Items of the validation part."""
     measured: dict[str, float] = field(default_factory=dict)
     """Candidate -> seconds that its footprint took."""
+    encoding: Mapping[str, float] = field(default_factory=dict)
+    """Model -> seconds in which it encoded a text in the screening: its pace until it has answered."""
 
     def seconds(self, trials: Sequence[Trial]) -> float:
         """To be left when the next purchase ends: its footprint, the winner on the test part, and its bundle.
@@ -57,14 +59,16 @@ class Reserve:
     def beyond(self, pool: Sequence[Candidate], trials: Sequence[Trial]) -> dict[str, float]:
         """Candidate -> seconds that the test part would take beyond ``seconds``, were it the winner.
 
-        At its own pace, else at the slowest of its model; a candidate of whose model nothing has answered yet is left
-        out.
+        At its own pace, else at the slowest of its model, else at that of the screening; a candidate of whose model
+        nothing is known is left out.
         """
         testing_seconds = {trial.candidate: self._testing(trial) for trial in trials if not trial.repeat}
-        of_model: dict[str, float] = {}
+        answered: dict[str, float] = {}
         for name, seconds in testing_seconds.items():
             model = name.rpartition("/")[0]
-            of_model[model] = max(seconds, of_model.get(model, 0.0))
+            answered[model] = max(seconds, answered.get(model, 0.0))
+        encoded = {model: pace * self.n_test + _profiling(pace) for model, pace in self.encoding.items()}
+        of_model = encoded | answered
         known = self.testing(trials)
         expected = {
             candidate.name: testing_seconds.get(candidate.name, of_model.get(candidate.name.rpartition("/")[0], 0.0))

@@ -23,6 +23,7 @@ from goldilocks.records import (
     CompressionTrial,
     Dataset,
     Footprint,
+    Forecast,
     ModelInfo,
     Part,
     Pool,
@@ -68,6 +69,8 @@ class RunStore:
     """Training rows with varied copies, for all candidates but prompted ones; ``None``: those of ``dataset``."""
     unlabelled: Sequence[tuple[Text, Text]] = ()
     """Unlabelled items with a varied copy each, for ``training.unlabelled_loss``."""
+    paces: dict[str, float] = field(default_factory=dict)
+    """Model -> seconds in which it encoded a text in ``features``."""
     _folders: dict[str, Path] = field(default_factory=dict)
     _footprints: dict[str, Footprint] = field(default_factory=dict)
 
@@ -92,7 +95,8 @@ class RunStore:
         loaded = time.monotonic()
         parts = [np.asarray(network.features(texts[:_FIRST_TEXTS]))]
         now = time.monotonic()
-        pace = (now - loaded) / _FIRST_TEXTS
+        pace = (now - loaded) / max(len(parts[0]), 1)
+        self.paces[f"{info.family}/{info.name}"] = pace
         ahead = (seconds - (now - started)) / max(pace, 1e-9)
         fitting = len(texts) if ahead >= len(texts) else int(max(ahead, 0.0)) + _FIRST_TEXTS
         if fitting < min(_MIN_TEXTS, len(texts)):
@@ -100,6 +104,21 @@ class RunStore:
         for place in range(_FIRST_TEXTS, min(fitting, len(texts)), _NEXT_TEXTS):
             parts.append(np.asarray(network.features(texts[place : min(place + _NEXT_TEXTS, fitting)])))
         return np.concatenate(parts)
+
+    def reschedule(self, name: str, schedule: ShortSchedule | None, forecast: Forecast) -> None:
+        """Give a candidate that has not begun another schedule (``None``: its full one); the pool's record has it too.
+
+        Args:
+            name: The candidate.
+            schedule: Its schedule.
+            forecast: Of a run with it.
+        """
+        pool = read_record(Pool, self.workspace.pool)
+        forecasts = {**pool.forecasts, name: forecast}
+        schedules = {**pool.short_schedules, name: schedule}
+        kept = {name: short for name, short in schedules.items() if short is not None}
+        write_text(self.workspace.pool, to_json(replace(pool, forecasts=forecasts, short_schedules=kept)))
+        self.short_schedules = kept
 
     def start(self, candidate: Candidate) -> Run:
         """The candidate's run, from its checkpoint where there is one."""

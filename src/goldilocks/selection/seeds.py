@@ -103,6 +103,22 @@ def learnt_spread(prior: float, pairs: Iterable[SeedPair]) -> SeedSpread:
     return SeedSpread(float(((_PRIOR_FREEDOM * prior**2 + sum(squares)) / freedom) ** 0.5), freedom)
 
 
+def spread_of_run(
+    prior: float, first_losses: Mapping[str, float], further: Mapping[str, Sequence[float]], n_items: int
+) -> SeedSpread:
+    """The spread that a run tells by its candidates with several seeds.
+
+    Args:
+        prior: ``Experience.seed_spread``.
+        first_losses: Candidate -> loss of its first run.
+        further: Candidate -> losses of its further seeds.
+        n_items: Validation items.
+    """
+    known = [name for name in further if name in first_losses]
+    pairs = (pair for name in known for pair in pairs_of([first_losses[name], *further[name]], n_items=n_items))
+    return learnt_spread(prior, pairs)
+
+
 def pairs_of(losses: Sequence[float], item_losses: Sequence[Floats] = (), *, n_items: int = 0) -> list[SeedPair]:
     """Each further seed with the first.
 

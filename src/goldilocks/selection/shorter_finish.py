@@ -29,6 +29,8 @@ MIN_SHARE = 0.25
 it is."""
 MIN_UNSEEN = 0.5
 """By judgement: the same of a run that has not begun. One epoch of LoRA on 8,000 rows was worse than a head."""
+MIN_UNDER_WAY = 0.1
+"""By judgement: share of the schedule without which a run that turns out to be too slow while it trains is given up."""
 AHEAD = 0.25
 """By judgement: share of a shortened run that lies ahead at least when it is shortened."""
 SHORTFALL = 1.0
@@ -55,7 +57,6 @@ class ShortensSchedule(Protocol):
     @property
     def schedule_share(self) -> float:
         """Share of the planned schedule at which the run ends."""
-
     def shorten(self, share: float) -> None:
         """End the run at this share of its schedule."""
 
@@ -140,25 +141,34 @@ def finishes(times: RunTimes, beside: Floats, left: float, errors: Floats, can: 
 
 
 def train_to_end(
-    run: ShortensSchedule, planned: float, left: Callable[[], float], on_step: Callable[[float], None]
+    run: ShortensSchedule,
+    planned: float,
+    left: Callable[[], float],
+    on_step: Callable[[float], None],
+    look: Callable[[], None] | None = None,
 ) -> None:
     """Train to the end of the planned schedule, or to that of a shorter one where the run is slower than needed.
 
     Its pace is looked at when half of the time is over, then half of the rest, and so on. The run is left unfinished
-    (``run.share`` below 1) where even the shortest schedule does not fit.
+    (``run.share`` below 1) where not even ``MIN_UNDER_WAY`` of its schedule fits.
 
     Args:
         run: Where it stands.
         planned: Share of its schedule that it is to have, 1 for all.
         left: Seconds that are left for training.
         on_step: Called with the share done.
+        look: Called once, when a quarter of the time is over; it may correct what ``left`` says.
     """
     if planned < run.schedule_share:
         run.shorten(planned)
     while run.share < 1 and (seconds := left()) > 0:
-        until = seconds / 2 if _MIN_LOOK < seconds < float("inf") else 0.0
+        part = 0.5 if look is None else 0.75
+        until = seconds * part if _MIN_LOOK < seconds < float("inf") else 0.0
         steps = _steps_until(run, lambda until=until: left() <= until, on_step)  # type: ignore[misc]
         if run.share < 1:
+            if look is not None:
+                look()
+                look = None
             _keep_pace(run, steps, left())
 
 
@@ -187,5 +197,5 @@ def _keep_pace(run: ShortensSchedule, steps: Sequence[tuple[float, float]], left
     if (1 - share) * pace <= left:
         return
     end = (share + SPARE * left / pace) * run.schedule_share
-    if end >= float(least_share(np.array(share * run.schedule_share))):
+    if end >= MIN_UNDER_WAY:  # its seconds are spent: a finished run is worth more than one that is thrown away
         run.shorten(end)

@@ -16,12 +16,14 @@ import numpy.typing as npt
 from goldilocks.protocols import Purchases, Repeats, Schedules
 from goldilocks.records import Candidate, Forecast, Screening, ShortSchedule, TaskSpec, Trial
 from goldilocks.selection import savings
+from goldilocks.selection.answer_times import AnswerTimes
 from goldilocks.selection.cost import machine_hour, running_cost, with_estimates
 from goldilocks.selection.experience import Experience, recorded_experience
 from goldilocks.selection.loss_posterior import Observation, Posterior
 from goldilocks.selection.purchase_times import PurchaseTimes
-from goldilocks.selection.seeds import SeedSpread, learnt_spread, movement, pairs_of, saved_by_seed, seeds_in
-from goldilocks.selection.shorter_finish import SHORTFALL, Finishes, RunTimes, finishes
+from goldilocks.selection.race_view import View, best_finished
+from goldilocks.selection.seeds import SeedSpread, movement, saved_by_seed, seeds_in, spread_of_run
+from goldilocks.selection.shorter_finish import MARGIN, SHORTFALL, Finishes, RunTimes, finishes
 from goldilocks.support.machine.hardware import Machine
 
 Floats = npt.NDArray[np.float64]
@@ -29,30 +31,12 @@ _Mask = npt.NDArray[np.bool_]
 
 RUNGS = (0.1, 0.3, 1.0)
 """Shares of a full run at which a candidate can be scored."""
-FOOTPRINT_SECONDS = 4.0
-"""By judgement: what measuring a finished model in a fresh process takes, loading included."""
 _TIME_ERRORS = 0.1, 0.4
 """By judgement: standard deviation of log seconds of a run that has begun, and of one that has not."""
 _MIN_ALPHA = 1e-9
 """Stands for a price of an error of 0, which leaves costs alone to decide."""
 _PLAN = 64
 """Maximum number of candidates considered for a plan: with more the best plan hardly improves."""
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """What follows from one state of the race, for every candidate; made once for each state."""
-
-    costs: Floats
-    """Running costs, measured or guessed, money per month."""
-    expected: Floats
-    """Expected J, money per month."""
-    best: tuple[int, float] | None
-    """(place, expected J) of the best finished candidate."""
-    saved: Floats
-    """Money over the horizon, ``(n, rungs)``; see ``protocols.Purchases``."""
-    promising: Floats
-    """Probability of a good score, ``(n, rungs)``."""
 
 
 @dataclass(slots=True)
@@ -74,7 +58,7 @@ class Standings:
     left: float = float("inf")
     """Seconds of the budget that are left."""
     restart_seconds: float = 0.0
-    """What a resumed search takes of its budget before it buys again."""
+    """What a resumed search takes before it buys again."""
     seed: int = 0
     rungs: Sequence[float] = RUNGS
     experience: Experience = field(default_factory=recorded_experience)
@@ -84,8 +68,6 @@ class Standings:
     """Candidates that failed: they cannot be bought; their scores are still evidence about related ones."""
     chance: float | None = None
     """Loss of the majority answer; ``None``: taken from the family ``majority`` once it has run."""
-    footprint_seconds: float = FOOTPRINT_SECONDS
-    """What measuring one finished model takes, as soon as it is finished."""
     pending: dict[str, int] = field(default_factory=dict)
     """Candidate -> rung that a worker is running it up to. Counted at its expected outcome: the forecast does not move,
     and a candidate on its way to the last rung counts as finished with its expected loss. (The posterior of others
@@ -100,7 +82,10 @@ class Standings:
     """Candidate -> its schedule, where that was shortened to fit the budget."""
     shortenable: Collection[str] = ()
     """Candidates that may be finished with fewer epochs, where not all of them fit into what is left."""
+    late_shares: Floats = field(init=False)
+    """How much training runs have that were planned late, as a share of what is usual for this budget, ``(n,)``."""
     posterior: Posterior = field(init=False)
+    _answers: AnswerTimes = field(init=False)
     _names: list[str] = field(init=False)
     _place: dict[str, int] = field(init=False)
     _models: npt.NDArray[np.int64] = field(init=False)
@@ -109,6 +94,7 @@ class Standings:
     _done: npt.NDArray[np.int64] = field(init=False)
     """Rungs that each candidate has."""
     _spent: Floats = field(init=False)
+    """Seconds of training so far."""
     _cost: Floats = field(init=False)
     """Measured running cost, money per month; not a number where the candidate has not run."""
     _losses: dict[str, dict[int, float]] = field(init=False)
@@ -122,10 +108,10 @@ class Standings:
     """Trials that the arrays hold."""
     _pretrained: _Mask = field(init=False)
     _prices: tuple[tuple[int, int], Floats] | None = field(init=False, default=None)
-    """The prices last made, with the state they were made for."""
+    """The prices last made, with their state."""
     _masks_of: tuple[tuple[Any, ...], tuple[_Mask, _Mask]] | None = field(init=False, default=None)
     """Which candidates are finished and open, with the state it was made for."""
-    _view_of: tuple[tuple[Any, ...], _View] | None = field(init=False, default=None)
+    _view_of: tuple[tuple[Any, ...], View] | None = field(init=False, default=None)
     """The view last made, with the state it was made for."""
 
     def __post_init__(self) -> None:
@@ -133,10 +119,10 @@ class Standings:
         pool = self.pool
         self._names = [candidate.name for candidate in pool]
         self._place = {name: index for index, name in enumerate(self._names)}
-        models = [f"{candidate.model.family}/{candidate.model.name}" for candidate in pool]
+        models = [name.rpartition("/")[0] for name in self._names]
         self._models = np.unique(models, return_inverse=True)[1].astype(np.int64)
         self._pretrained = np.array([candidate.model.pretrained for candidate in pool], dtype=bool)
-        self._times = PurchaseTimes.of(pool, [self.forecasts[candidate.name] for candidate in pool], self.rungs)
+        self.reschedule(self.short_schedules, self.forecasts, np.ones(len(pool)))
         self._begin()
 
     # ---------------------------------------------------------------------------------------------- protocols.Race
@@ -215,16 +201,18 @@ class Standings:
         view, names, ends = self._view(), self._names, self._finishes()
         seconds, savings, promising = self._seconds()[open_], view.saved[open_], view.promising[open_]
         seconds[:, -1] = ends.seconds[open_]
-        schedules = None
+        schedules, parts = None, self._parts()[open_]
+        less = np.flatnonzero(parts < 1)
+        savings[less, -1], promising[less, -1] = self._saved_by(open_[less], parts[less])
+        savings[less, :-1] = np.minimum(savings[less, :-1], savings[less, -1:])
         if self.shortenable:
             short = np.flatnonzero(ends.shares[open_] < 1)
-            savings[short, -1], promising[short, -1] = self._saved_by(open_[short], ends.shares[open_[short]])
             # A rung that the shorter run would not reach well before its end is no purchase of its own.
             beyond = np.array(self.rungs[:-1]) > ends.shares[open_[short], None] / 2
             savings[short, :-1] = np.where(beyond, 0.0, savings[short, :-1])
             least_savings = savings[:, -1].copy()
             least_savings[short] = self._saved_by(open_[short], ends.least_shares[open_[short]])[0]
-            schedules = Schedules(ends.shares[open_], ends.least[open_], least_savings)
+            schedules = Schedules(ends.shares[open_], ends.least[open_], least_savings, self._elastic(ends)[open_])
         return Purchases(
             candidates=tuple(map(names.__getitem__, open_.tolist())),
             seconds=seconds,
@@ -233,6 +221,7 @@ class Standings:
             savings=savings,
             promising=promising,
             schedules=schedules,
+            scoring=self._answers.seconds()[open_],
         )
 
     def repeats(self) -> Repeats:
@@ -260,7 +249,7 @@ class Standings:
         places = finished[offered]
         return Repeats(
             candidates=tuple(self._names[place] for place in places.tolist()),
-            seconds=np.array([self._spent[place] for place in places.tolist()]),
+            seconds=self._spent[places] + self._answers.seconds()[places],
             savings=monthly[offered] * self.horizon_months,
         )
 
@@ -268,13 +257,7 @@ class Standings:
     def seed_spread(self) -> SeedSpread:
         """How far losses vary from seed to seed, as far as this run tells."""
         self._catch_up()
-        pairs = [
-            pair
-            for name, losses in self._repeats.items()
-            if name in self._first_runs
-            for pair in pairs_of([self._first_runs[name], *losses], n_items=self.n_items)
-        ]
-        return learnt_spread(self.experience.seed_spread, pairs)
+        return spread_of_run(self.experience.seed_spread, self._first_runs, self._repeats, self.n_items)
 
     def saving_of_all(self, candidates: Sequence[str]) -> float:
         """Money over the horizon that finishing all of these is expected to save, as the best of them would be used."""
@@ -286,7 +269,7 @@ class Standings:
         mean, spread = self.posterior.moments()
         places = np.array([self._place[name] for name in candidates])
         mean = mean.copy()
-        mean[places] += SHORTFALL * self.posterior.remaining(places, self._finishes().shares[places])
+        mean[places] += SHORTFALL * self.posterior.remaining(places, self._parts()[places])
         if len(places) > _PLAN:
             each = savings.shortfall((best[1] - costs[places]) / self._alpha, mean[places], spread[places])
             places = places[np.argsort(-each, kind="stable")[:_PLAN]]
@@ -306,7 +289,7 @@ class Standings:
         self._catch_up()
         finished = self._finished()
         ends = self._finishes()
-        needed = np.where(ends.shares < 1, ends.least, ends.whole)
+        needed = np.where(self._elastic(ends), ends.least, ends.whole)
         fits = needed * (1 + np.where(self._done > 0, *_TIME_ERRORS)) <= self.seconds_left
         eligible = np.flatnonzero(self._pretrained & (finished | (self._masks()[1] & fits)))
         if len(eligible) == 0:
@@ -321,10 +304,36 @@ class Standings:
             offered = self.repeats()
             saving = dict(zip(offered.candidates, offered.savings.tolist(), strict=True)).get(candidate, 0.0)
             return float(saving / self.horizon_months)
-        place, share = self._place[candidate], self.schedule_share(candidate)
-        if share < 1:
-            return float(self._saved_by(np.array([place]), np.array([share]))[0][0]) / self.horizon_months
-        return float(self._view().saved[place, -1]) / self.horizon_months
+        place = self._place[candidate]
+        part = self._parts()[place]
+        saved = self._saved_by(np.array([place]), np.array([part]))[0][0] if part < 1 else self._view().saved[place, -1]
+        return float(saved) / self.horizon_months
+
+    # ---------------------------------------------------------------------------------------- schedules made on the way
+
+    def not_begun(self) -> _Mask:
+        """Which candidates have no rung and are not on their way to one, ``(n,)``."""
+        self._catch_up()
+        return np.asarray((self._done == 0) & self._masks()[1])
+
+    def room(self) -> Floats:
+        """Seconds that a run which begins now could train, as forecasts count them at the pace seen, ``(n,)``."""
+        self._catch_up()
+        left = np.maximum(self.left - self._answers.seconds() - self._beside(), 0.0)
+        return np.asarray(left / ((1 + MARGIN) * self._times.ratios(self._done, self._spent)))
+
+    def answering(self, candidate: str) -> float:
+        """Predicted seconds of scoring a candidate once; 0 where nothing is known of its model."""
+        self._catch_up()
+        return float(self._answers.seconds()[self._place[candidate]])
+
+    def reschedule(
+        self, schedules: Mapping[str, ShortSchedule], forecasts: Mapping[str, Forecast], late_shares: Floats
+    ) -> None:
+        """Give candidates that have not begun other schedules, with the forecasts of these and ``late_shares``."""
+        self.short_schedules, self.forecasts, self.late_shares = schedules, forecasts, late_shares
+        each = [forecasts[candidate.name] for candidate in self.pool]
+        self._times, self._prices = PurchaseTimes.of(self.pool, each, self.rungs), None
 
     # ------------------------------------------------------------------------------------------- bringing up to date
 
@@ -334,6 +343,7 @@ class Standings:
         self.posterior = Posterior(self.pool, self.experience, self.n_items, self.n_labels, self.chance)
         self._done = np.zeros(n, dtype=np.int64)
         self._spent = np.zeros(n)
+        self._answers = AnswerTimes(self.pool, self.n_items, self.screening.paces if self.screening else None)
         self._cost = np.full(n, np.nan)
         self._losses = {}
         self._first_runs = {}
@@ -378,12 +388,13 @@ class Standings:
         if share > 0:
             self.posterior.observe(Observation(trial.candidate, loss, share))
         self._losses.setdefault(trial.candidate, {})[trial.rung] = loss
+        trained = self._answers.take(trial)
         place = self._place.get(trial.candidate)
         if place is None:
             return
         self._done[place] = max(self._done[place], trial.rung + 1)
         # A clock that was set back, or a damaged record, must not make a run look free or endless.
-        self._spent[place] += trial.seconds if 0 <= trial.seconds < np.inf else 0.0
+        self._spent[place] += trained if 0 <= trained < np.inf else 0.0
         if trial.schedule_share < 1:  # what the whole schedule would have taken: forecasts are corrected by it
             self._spent[place] /= self.forecasts[trial.candidate].behind(trial.schedule_share)
             self._shortened.add(trial.candidate)
@@ -396,12 +407,6 @@ class Standings:
     def _alpha(self) -> float:
         return max(self.spec.objective.alpha, _MIN_ALPHA)
 
-    def _standing(self) -> _Mask:
-        """Which candidates did not fail."""
-        standing = np.ones(len(self.pool), dtype=bool)
-        standing[[self._place[name] for name in self.dropped if name in self._place]] = False
-        return standing
-
     def _finished(self) -> _Mask:
         return self._masks()[0]
 
@@ -409,7 +414,8 @@ class Standings:
         """Which are finished, or will be when what is in flight has ended, and which have rungs that can be bought."""
         state = self._state()
         if self._masks_of is None or self._masks_of[0] != state:
-            standing, last = self._standing(), len(self.rungs) - 1
+            standing, last = np.ones(len(self.pool), dtype=bool), len(self.rungs) - 1
+            standing[[self._place[name] for name in self.dropped if name in self._place]] = False
             done, open_ = self._done > last, self._done <= last
             done[[self._place[name] for name, rung in self.pending.items() if rung == last]] = True
             open_[[self._place[name] for name in self.pending]] = False
@@ -420,33 +426,20 @@ class Standings:
         """What all that is made from the trials depends on."""
         return self._seen, len(self.dropped), self.spec, tuple(self.pending.items())
 
-    def _view(self) -> _View:
+    def _view(self) -> View:
         state = self._state()
         if self._view_of is None or self._view_of[0] != state:
             costs = with_estimates(self._cost, self._times.families, self._models)
             means, variances = self.posterior.by_scale()
             expected = costs + self._alpha * (self.posterior.weights @ savings.expected_loss(means, variances))
-            best = self._best(expected)
-            self._view_of = (state, _View(costs, expected, best, *self._savings(best, costs)))
+            best = best_finished(np.flatnonzero(self._finished()), expected, self.pool, self._last_loss)
+            self._view_of = (state, View(costs, expected, best, *self._savings(best, costs)))
         return self._view_of[1]
 
-    def _best(self, expected: Floats) -> tuple[int, float] | None:
-        """(place, expected J) of the best finished candidate; equal ones by loss, then parameters, then name."""
-        finished = np.flatnonzero(self._finished())
-        if len(finished) == 0:
-            return None
-        lowest = expected[finished].min()
-        near = finished[expected[finished] <= lowest + 1e-8 * abs(lowest)].tolist()
-
-        def order(place: int) -> tuple[float, float, int, str]:
-            candidate = self.pool[place]
-            measured = self._losses.get(candidate.name, {}).get(len(self.rungs) - 1)
-            loss = self.forecast(candidate.name)[0] if measured is None else measured
-            # Nine digits: candidates that are equal up to rounding are equal.
-            return float(f"{expected[place]:.9g}"), loss, candidate.model.parameters, candidate.name
-
-        place = min(near, key=order)
-        return place, float(expected[place])
+    def _last_loss(self, candidate: str) -> float:
+        """Loss of a finished candidate; of one on its way to its end, the expected one."""
+        measured = self._losses.get(candidate, {}).get(len(self.rungs) - 1)
+        return self.forecast(candidate)[0] if measured is None else measured
 
     def _savings(self, best: tuple[int, float] | None, costs: Floats) -> tuple[Floats, Floats]:
         """``saved`` and ``promising`` of a view; all 0 where nothing is finished."""
@@ -463,7 +456,9 @@ class Standings:
         state = (self._seen, len(self.begun_before))
         if self._prices is None or self._prices[0] != state:
             again = [self._place[name] for name in self.begun_before if name in self._place]
-            self._prices = (state, self._times.to_each_rung(self._done, self._spent, again))
+            ahead = self._done[:, None] <= np.arange(len(self.rungs))
+            scoring = np.where(ahead, self._answers.seconds()[:, None], 0.0)
+            self._prices = (state, self._times.to_each_rung(self._done, self._spent, again) + scoring)
         return self._prices[1]
 
     def _finishes(self) -> Finishes:
@@ -473,12 +468,22 @@ class Standings:
         can = np.zeros(len(self.pool), dtype=bool)
         can[[self._place[name] for name in self.shortenable if name in self._place]] = True
         planned = [self._place[name] for name in self.short_schedules if name in self._place]
-        can[planned] &= done[planned] > 0  # with so few epochs that fewer are only tried on what its rungs show
-        times = RunTimes(done, self._times.fixed(self._done, self._spent, again), self._seconds()[:, -1])
+        # Fewer than the few that were planned are only tried on what rungs show, or where it was planned long.
+        can[planned] &= (done[planned] > 0) | (self.late_shares[planned] > 1)
+        fixed = self._times.fixed(self._done, self._spent, again) + self._answers.seconds()
+        times = RunTimes(done, fixed, self._seconds()[:, -1])
         return finishes(times, self._beside(), self.left, np.where(self._done > 0, *_TIME_ERRORS), can)
 
+    def _parts(self) -> Floats:
+        """Share of the usual training that each candidate would end with, for what it is expected to lack, ``(n,)``."""
+        return np.minimum(self._finishes().shares * self.late_shares, 1.0)
+
+    def _elastic(self, ends: Finishes) -> _Mask:
+        """See ``protocols.Schedules``."""
+        return np.asarray((ends.shares < 1) | ((self.late_shares > 1) & (self._done == 0)))
+
     def _saved_by(self, places: npt.NDArray[np.intp], shares: Floats) -> tuple[Floats, Floats]:
-        """``_View.saved`` and ``promising`` of finishing candidates with shares of their schedules."""
+        """``View.saved`` and ``promising`` of finishing candidates with shares of their schedules."""
         view = self._view()
         if view.best is None:
             return np.zeros(len(places)), np.zeros(len(places))
@@ -489,8 +494,4 @@ class Standings:
 
     def _beside(self) -> Floats:
         """Seconds of the budget that finishing each candidate needs beside its run: see ``protocols.Purchases``."""
-        of_model = np.zeros(int(self._models.max(initial=0)) + 1, dtype=bool)
-        of_model[self._models[self._finished()]] = True
-        measured = of_model[self._models]
-        after = np.array([self.after.get(name, 0.0) for name in self._names]) if self.after else 0.0
-        return np.asarray(np.where(measured, 0.0, self.footprint_seconds) + after)
+        return np.array([self.after.get(name, 0.0) for name in self._names])

@@ -39,18 +39,23 @@ class StepTimeoutError(IntegrityError):
     """A step of one candidate did not end within its time limit: only that candidate is excluded."""
 
 
-def limit_of(predicted_seconds: float, left: float) -> float:
+def limit_of(predicted_seconds: float, left: float, overdraft: float = GRACE_SECONDS) -> tuple[float, bool]:
     """Seconds that a step may take: 20 times its forecast, at least 2 minutes; never much beyond the budget.
 
     Args:
         predicted_seconds: Forecast of the step.
-        left: Seconds of the budget that are left; runs that work end on their own when it is over.
+        left: Seconds of the budget that are left; runs that can end on their own do when it is over.
+        overdraft: Seconds by which the others may overdraw it.
+
+    Returns:
+        The limit, and whether it is the budget's: the step is then not to blame.
 
     Example:
-        >>> limit_of(1.0, 1000.0), limit_of(30.0, 10_000.0), limit_of(30.0, 100.0)
-        (120.0, 600.0, 160.0)
+        >>> limit_of(1.0, 1000.0), limit_of(30.0, 10_000.0), limit_of(30.0, 100.0), limit_of(30.0, 50.0, 9.0)
+        ((120.0, False), (600.0, False), (160.0, True), (59.0, True))
     """
-    return min(max(_MIN_SECONDS, _TIMES * max(predicted_seconds, 0.0)), max(left, 0.0) + GRACE_SECONDS)
+    own, budgets = max(_MIN_SECONDS, _TIMES * max(predicted_seconds, 0.0)), max(left, 0.0) + overdraft
+    return min(own, budgets), budgets < own
 
 
 @contextmanager
