@@ -57,6 +57,7 @@ class ShortensSchedule(Protocol):
     @property
     def schedule_share(self) -> float:
         """Share of the planned schedule at which the run ends."""
+
     def shorten(self, share: float) -> None:
         """End the run at this share of its schedule."""
 
