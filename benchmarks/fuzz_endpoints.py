@@ -1,12 +1,13 @@
-"""Does any response of a chat endpoint cause a traceback, reveal the key, or get scored without naming a label?
+"""Does any response of an endpoint cause a traceback, reveal the key, or get scored without naming a label?
 
 Run:    python benchmarks/fuzz_endpoints.py --examples 5000 --loopback 500
 Needs:  CPU only; no data, no network beyond loopback; a few minutes.
 
 Measured: nothing is timed. Hypothesis makes sequences of 1 to 3 answers (well-formed completions, errors of many
 shapes, mutated bytes, failures of the transport) and one item is predicted from each; ``--loopback`` further ones are
-raw bytes that a real server sends. The contract is that of ``goldilocks.testing.odd_answers.check``. A violation ends
-the script with Hypothesis's smallest example. The last line of output is one JSON object: how many examples ended how.
+raw bytes that a real server sends. Endpoints are of all four kinds (chat, responses, decisions, systemone), those of
+the raw bytes of the first. The contract is that of ``goldilocks.testing.odd_answers.check``. A violation ends the
+script with Hypothesis's smallest example. The last line of output is one JSON object: how many examples ended how.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from goldilocks.answers import NO_LABEL
 from goldilocks.errors import EndpointError
 from goldilocks.families import api
 from goldilocks.records import Goal, Output
+from goldilocks.support.endpoints.address import KINDS
 from goldilocks.testing.endpoint import Server, write
 from goldilocks.testing.odd_answers import KEY, LABELS, answers, check, raw_answers
 
@@ -41,7 +43,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="Where to write the JSON too.")
     chosen = parser.parse_args()
     result = {
-        "examples": dict(direct(chosen.examples, chosen.seed)),
+        "examples": {kind: dict(direct(chosen.examples, chosen.seed, kind)) for kind in KINDS},
         "loopback": dict(over_loopback(chosen.loopback, chosen.seed)),
         "seed": chosen.seed,
         "hypothesis": hypothesis.__version__,
@@ -54,15 +56,15 @@ def main() -> None:
     print(line)
 
 
-def direct(examples: int, seed: int) -> Counter[str]:
-    """Answers given to the client in place of its HTTP library."""
+def direct(examples: int, seed: int, kind: str) -> Counter[str]:
+    """Answers given to the client of an endpoint of a kind in place of its HTTP library."""
     ended: Counter[str] = Counter()
 
     @_settings(examples)
     @hypothesis.seed(seed)
-    @given(replies=st.lists(answers(), min_size=1, max_size=3), several=st.booleans())
+    @given(replies=st.lists(answers(kind), min_size=1, max_size=3), several=st.booleans())
     def fuzz(replies: Any, several: bool) -> None:
-        ended[check(replies, several=several)] += 1
+        ended[check(replies, several=several, kind=kind)] += 1
 
     fuzz()
     return ended

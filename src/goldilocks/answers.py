@@ -71,7 +71,8 @@ def of_labels(probabilities: Floats, labels: Sequence[str], *, several: bool = F
     """Answers from the probability of each label.
 
     Args:
-        probabilities: ``(n_items, n_labels)``; a row of NaN is an item without an answer, which gets ``NO_LABEL``.
+        probabilities: ``(n_items, n_labels)``; a row of NaN is an item without an answer, which gets ``NO_LABEL`` and a
+            problem.
         labels: Labels of the columns.
         several: An item gets every label that is at least ``SURE``, instead of the most probable one. How sure the
             model is of such a set is the probability of its least sure decision.
@@ -91,7 +92,12 @@ def of_labels(probabilities: Floats, labels: Sequence[str], *, several: bool = F
         none: Answer = (NO_LABEL,) if several else NO_LABEL
         values = tuple(none if gone else value for gone, value in zip(missing.tolist(), values, strict=True))
         scores = np.where(missing, np.float32(np.nan), scores)
-    return Answers(values, scores, tuple(labels), probabilities)
+    problems = tuple(_UNANSWERED if gone else "" for gone in missing.tolist()) if missing.any() else ()
+    return Answers(values, scores, tuple(labels), probabilities, problems=problems)
+
+
+_UNANSWERED = "the model gave no answer"
+"""The problem of an item without an answer of which no more is known."""
 
 
 def by_rule(answers: Answers, rule: AnswerRule) -> Answers:

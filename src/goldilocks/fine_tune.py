@@ -23,10 +23,11 @@ from goldilocks.protocols import FitsHead, Task
 from goldilocks.records import Candidate, Dataset, Measured, Pool, TaskSpec, TrainingConfig
 from goldilocks.selection.augmentation import check_augmentation, is_prompted, with_copies
 from goldilocks.selection.deciding_metric import deciding_metric
+from goldilocks.selection.lost_files import has_model
 from goldilocks.selection.run_store import RunStore
 from goldilocks.selection.tracking import Tracking
 from goldilocks.selection.tune_single import TuningPlan, tune_candidate
-from goldilocks.selection.tuning_search import SearchPlan, TuningSearch
+from goldilocks.selection.tuning_search import SearchPlan, TuningSearch, need_optuna
 from goldilocks.selection.unlabelled_rows import unlabelled_pairs
 from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings
@@ -68,6 +69,8 @@ def tune_one(
         bound_kernel_caches()
     allow_unsafe_execution(settings.unsafe_execution)
     refuse_used(settings.out)
+    if trials:
+        need_optuna()
     task = plugins.load("tasks", spec.task)
     check_augmentation(spec.augment, task.OUTPUT)
     if spec.data.stream and trials:
@@ -199,8 +202,7 @@ def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = 
     opened = workspace.test_opened()
     finished = (trial for trial in workspace.read_trials() if trial.candidate == name and trial.share >= 1)
     trial = next((trial for trial in finished if not trial.repeat), None)
-    store_folder = workspace.of_candidate(name) / "model"
-    if trial is None or not store_folder.is_dir():
+    if trial is None or not has_model(workspace, trial):
         return tune_one(spec, name, settings, {}, progress, test_opened=opened)
     set_threads(settings.threads)
     refuse_used(settings.out)

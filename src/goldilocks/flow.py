@@ -71,6 +71,7 @@ from goldilocks.selection.first_answer import finish_cheapest
 from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.selection.incumbent import with_incumbent
 from goldilocks.selection.late_schedules import late_schedules
+from goldilocks.selection.lost_files import forget_lost, has_compressed, with_digests
 from goldilocks.selection.purchase import RemoteBench, carry_out_remotely, import_training
 from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext, race
 from goldilocks.selection.run_store import RunStore
@@ -80,7 +81,7 @@ from goldilocks.selection.tracking import Tracking
 from goldilocks.selection.unlabelled_rows import unlabelled_pairs
 from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings, read_task
-from goldilocks.support.files import from_json, read_object, read_record, read_text, to_json, write_text
+from goldilocks.support.files import from_json, read_object, read_record, read_text, with_checksum, write_text
 from goldilocks.support.machine.clock import Clock
 from goldilocks.support.machine.hardware import machine, set_threads
 from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
@@ -170,7 +171,7 @@ def build(
         if decision is None:
             continue
         decision = replace(decision, test_openings=openings + 1)
-        write_text(workspace.decision, to_json(decision))  # on disk before the test set is opened
+        write_text(workspace.decision, with_checksum(decision))  # on disk before the test set is opened
         rule = _loss_rule(spec, task, dataset).answer_rule
         finished = _hand_over(decision, rule, dataset, judged.pool, store, guard)  # test score, bundle
 
@@ -214,7 +215,7 @@ def _read_data(spec: TaskSpec, task: Task, workspace: Workspace, progress: Progr
         "profile": dataset.profile,
         "findings": dataset.findings,
     }
-    write_text(workspace.data, to_json(content))
+    write_text(workspace.data, with_checksum(content))
     return dataset
 
 
@@ -245,7 +246,7 @@ def _find_candidates(
         known = read_record(Pool, workspace.pool).short_schedules if workspace.pool.exists() else {}
         begun = {trial.candidate for trial in workspace.read_trials()}
         pool = with_short_schedules(pool, workload(dataset), spec.budget_seconds, begun=begun, known=known)
-    write_text(workspace.pool, to_json(pool))
+    write_text(workspace.pool, with_checksum(pool))
     return pool, full
 
 
@@ -259,7 +260,7 @@ def _screen_once(dataset: Dataset, pool: Pool, store: RunStore, guard: Guard) ->
     limit = min(_SCREENING * guard.clock.budget_seconds, 2 * _SCREENING * max(guard.clock.left(), 0.0))
     if not worth_screening(pool, guard.clock.left() - limit):
         screening = nothing_screened(pool, dataset.fingerprint)
-        write_text(workspace.screening, to_json(screening))
+        write_text(workspace.screening, with_checksum(screening))
         return screening
     screening = screen(
         dataset,
@@ -270,7 +271,7 @@ def _screen_once(dataset: Dataset, pool: Pool, store: RunStore, guard: Guard) ->
         watch=lambda names: guard.watch("screening", names),
     )
     screening = replace(screening, paces=store.paces)
-    write_text(workspace.screening, to_json(screening))
+    write_text(workspace.screening, with_checksum(screening))
     return screening
 
 
@@ -278,7 +279,9 @@ def _use_experience(settings: RunSettings, workspace: Workspace) -> None:
     """Store the experience with the run, so that a resumed run uses the same prior."""
     if not workspace.experience.exists() and not workspace.trials.exists():
         local = settings.experience == "local"
-        write_text(workspace.experience, to_json(ExperienceStore().experience() if local else recorded_experience()))
+        write_text(
+            workspace.experience, with_checksum(ExperienceStore().experience() if local else recorded_experience())
+        )
 
 
 def _race_context(
@@ -291,7 +294,7 @@ def _race_context(
 ) -> RaceContext:
     dataset, pool, screening = selection_inputs
     _, metric = deciding_metric(spec, task)
-    guard.workspace.forget_lost()  # finished candidates whose files were deleted are bought again
+    forget_lost(guard.workspace)  # what was deleted or changed is bought again
     return RaceContext(
         dataset.sealed(),
         pool,
@@ -348,8 +351,7 @@ def _compress(decision: Decision, context: RaceContext, store: RunStore, guard: 
     done = guard.workspace.read_compressed()
     for name in names:
         record = done.get(name)
-        complete = record is not None and (not record.predictions or guard.workspace.compressed_model(name).is_dir())
-        if not complete:
+        if record is None or not has_compressed(guard.workspace, record):
             guard.workspace.add_compressed(_compressed(name, decision, context, store, guard))
 
 
@@ -397,7 +399,8 @@ def _compressed(
         predictions = ""
         if taken is not None:
             predictions = workspace.keep_compressed(name, taken.folder, taken.load().predict(dataset.validation.texts))
-    return CompressedCandidate(name, record, guard.clock.elapsed() - started, predictions)
+    made = CompressedCandidate(name, record, guard.clock.elapsed() - started, predictions)
+    return with_digests(workspace, made) if predictions else made
 
 
 def _hand_over(
@@ -431,7 +434,7 @@ def _hand_over(
             test_scores=evaluation.scores,
             conditions=evaluation.conditions,
         )
-        write_text(workspace.decision, to_json(decision))
+        write_text(workspace.decision, with_checksum(decision))
         progress(StageStarted("bundle"))
         form = CompressedForm(workspace.compressed_model(winner.name), record) if record else None
         write(model, Winner(winner, decision, rule, form), dataset, workspace.bundle, mask=mask)

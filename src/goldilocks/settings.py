@@ -12,7 +12,7 @@ from typing import Any, get_args, get_type_hints
 
 from goldilocks.errors import InputError, MissingError
 from goldilocks.records import Generation, Serving, TaskSpec, TrainingConfig
-from goldilocks.support.options import options_from
+from goldilocks.support.options import in_plain_words, options_from, with_lists
 from goldilocks.support.suggest import suggest
 from goldilocks.support.text.cells import label_of
 from goldilocks.support.text.language_names import is_tag, tag_of
@@ -126,6 +126,7 @@ def task_from(raw: Mapping[str, Any], *, folder: Path = Path()) -> TaskSpec:
     if isinstance(data, dict) and isinstance(data.get("train"), str):
         given.setdefault("name", Path(data["train"]).name.split(".")[0] or "task")
     _refuse_unknown(given, TaskSpec, "")
+    given = _with_lists(given)
     refuse_two_prices(given.get("prices", {}))
     given.setdefault("assumed", _not_stated(given.get("objective", {}), given.get("prices", {})))
     if "error_costs" in given.get("objective", {}):
@@ -139,7 +140,7 @@ def task_from(raw: Mapping[str, Any], *, folder: Path = Path()) -> TaskSpec:
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "missing":
             raise InputError(f"task file: {key} is missing; add it.") from error
-        raise InputError(f"task file: {key} is {first['input']!r}: {first['msg']}.") from error
+        raise InputError(f"task file: {key} is {first['input']!r}: {in_plain_words(first['msg'])}.") from error
     _check_ranges(spec)
     return spec
 
@@ -255,6 +256,14 @@ def _refuse_unknown(given: Mapping[str, Any], record: Any, prefix: str) -> None:
             if not isinstance(value, Mapping):
                 raise InputError(f"task file: {prefix + key} is {value!r}; it takes keys of its own, one a line.")
             _refuse_unknown(value, _record_of(types[key]), f"{prefix}{key}.")
+
+
+def _with_lists(given: dict[str, Any]) -> dict[str, Any]:
+    """One text in place of a list of one, in the task file and its sections."""
+    types = get_type_hints(TaskSpec)
+    sections = {key: _record_of(types[key]) for key, value in given.items() if isinstance(value, Mapping)}
+    inner = {key: with_lists(record, given[key]) for key, record in sections.items() if record is not None}
+    return with_lists(TaskSpec, given) | inner
 
 
 def _record_of(annotation: Any) -> Any:

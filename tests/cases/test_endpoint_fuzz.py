@@ -6,16 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from goldilocks.support.endpoints.address import KINDS
 from goldilocks.support.endpoints.http_post import HttpAnswer
 from goldilocks.testing.odd_answers import answers, check
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
-@given(replies=st.lists(answers(), min_size=1, max_size=3), several=st.booleans())
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(data=st.data(), several=st.booleans())
 def test_whatever_an_endpoint_sends_is_an_answer_or_a_stated_problem(
-    replies: list[HttpAnswer | Exception], several: bool
+    kind: str, data: st.DataObject, several: bool
 ) -> None:
-    check(replies, several=several)
+    check(data.draw(st.lists(answers(kind), min_size=1, max_size=3)), several=several, kind=kind)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import re
+import runpy
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,21 @@ def test_task_files_are_read(readme: Path, tmp_path: Path) -> None:
 def test_links_lead_somewhere(readme: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", readme.read_text(encoding="utf-8")):
         assert (ROOT / target).exists(), target
+
+
+def test_links_of_the_description_on_the_package_index_are_absolute() -> None:
+    made = runpy.run_path(str(ROOT / "setup.py"))["absolute_links"](
+        "(a) [x](docs/x.md#y) [z](docs/z/) [w](#w)", "https://h/r"
+    )
+    assert made == "(a) [x](https://h/r/blob/main/docs/x.md#y) [z](https://h/r/tree/main/docs/z) [w](#w)"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["dynamic"] == ["readme"]
+    text = runpy.run_path(str(ROOT / "setup.py"))["absolute_links"](
+        READMES[0].read_text(encoding="utf-8"), project["urls"]["Source"]
+    )
+    targets = re.findall(r"\]\(([^)]+)\)", text)
+    assert len(targets) > 20
+    assert [target for target in targets if not re.match(r"https://|#", target)] == []
 
 
 def test_two_commands_of_the_readme_are_in_the_makefile() -> None:

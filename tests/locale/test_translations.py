@@ -16,6 +16,7 @@ from goldilocks.errors import GoldilocksError, InputError
 from goldilocks.support.text.translation import (
     chosen_language,
     in_language,
+    keep_paths,
     language,
     languages,
     localised,
@@ -92,6 +93,30 @@ def test_language_without_a_catalogue_is_refused_with_those_there_are() -> None:
     with pytest.raises(InputError, match="--lang de: there is no translation; there are: en, zh"):
         chosen_language("de", {})
     assert languages() == ("en", "zh")
+
+
+def test_paths_are_not_translated_whatever_they_are_called() -> None:
+    with in_language("zh"):
+        assert localised("12.5 USD/mo: running costs and errors") != "12.5 USD/mo: running costs and errors"
+        for path in ("run/bundle", "labels/x", "results/mo", "../data", "/run"):
+            assert localised(f"bundle: {path}") == f"模型文件夹：{path}"
+        keep_paths(["run", "labels", "data"])
+        for path in ("run", "labels"):
+            assert localised(f"bundle: {path}") == f"模型文件夹：{path}"
+            assert localised(f"{path}: holds no run (task.yaml is not there); pass the folder of a run.").startswith(
+                f"{path}："
+            )
+        keep_paths(())
+        assert localised("labels") == "标签"
+
+
+def test_folder_of_a_command_is_not_translated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GoldilocksError):
+        app(["clean", "run", "--lang", "zh"], standalone_mode=False)
+    assert localised("bundle: run") == "模型文件夹：run"
+    assert localised("run/x: there is no such file; is run a finished run or bundle?").startswith("run/x：")
+    keep_paths(())
 
 
 def test_language_is_that_of_the_context() -> None:

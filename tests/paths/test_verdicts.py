@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -155,14 +156,15 @@ def test_incumbent_with_fewer_rows_is_refused_before_anything_runs(tmp_path: Pat
 
 
 def test_run_without_stored_baselines_is_decided_again_without_a_verdict(useful: Path, tmp_path: Path) -> None:
-    stored = (useful / "run" / "baselines.json").read_bytes()
-    (useful / "run" / "baselines.json").unlink()
-    try:
-        done = run("decide", useful / "run", "--out", tmp_path / "again")
-        assert done.returncode == 0, done.stderr
-        assert json.loads((tmp_path / "again" / "decision.json").read_text())["verdict"] is None
-    finally:
-        (useful / "run" / "baselines.json").write_bytes(stored)
+    old = Path(shutil.copytree(useful / "run", tmp_path / "old"))
+    (old / "baselines.json").unlink()
+    assert "baselines.json: decision.json was made from it and it is missing" in run("decide", old).stderr
+    decision = json.loads((old / "decision.json").read_text())
+    del decision["inputs"], decision["checksum"]  # as versions wrote it that kept no baselines
+    (old / "decision.json").write_text(json.dumps(decision))
+    done = run("decide", old, "--out", tmp_path / "again")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "again" / "decision.json").read_text())["verdict"] is None
 
 
 def test_incumbent_needs_the_data_of_the_run(useful: Path) -> None:

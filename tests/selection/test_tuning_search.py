@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from goldilocks import plugins
-from goldilocks.errors import InputError, IntegrityError
+from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.events import Event, PurchaseStarted, silent
+from goldilocks.fine_tune import tune_one
 from goldilocks.records import Candidate, DataProfile, Dataset, TrainingConfig
 from goldilocks.selection.tune_single import TuningPlan
 from goldilocks.selection.tuning_search import SearchPlan, TuningSearch, as_fields, searched
+from goldilocks.settings import RunSettings, task_from
 from goldilocks.testing import tiny
 
 DATA = Dataset(
@@ -31,7 +34,7 @@ def search(
 
 def lines(folder: Path) -> list[dict[str, object]]:
     trials = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in trial.items() if key != "seconds"} for trial in trials]
+    return [{key: value for key, value in trial.items() if key not in ("seconds", "checksum")} for trial in trials]
 
 
 def test_an_interrupted_search_continues_with_the_same_proposals(tmp_path: Path) -> None:
@@ -87,12 +90,40 @@ def test_a_folder_with_a_search_is_neither_overwritten_nor_mixed(tmp_path: Path)
         other.run()
 
 
-def test_a_damaged_line_is_named(tmp_path: Path) -> None:
-    search(tmp_path, 1).run()
-    with (tmp_path / "trials.jsonl").open("a") as file:
-        file.write('{"number": 1}\n')
-    with pytest.raises(IntegrityError, match=r"trials\.jsonl line 2: is not a trial"):
-        search(tmp_path, 2, resume=True).run()
+def test_a_damaged_line_is_named_and_a_model_that_was_changed_is_trained_again(tmp_path: Path) -> None:
+    model, _, best = search(tmp_path, 1).run()
+    path = tmp_path / "trials.jsonl"
+    line = json.loads(path.read_text())
+    del line["checksum"]
+    for change, words in (
+        ({"number": 3}, "trial 3 where 0 was due"),
+        ({"options": {}}, "other options than are searched"),
+        ({"options": line["options"] | {"dropout": 7.0}}, "dropout is 7"),
+        ({"scores": {"1": float("nan")}}, "no score at 1"),
+        ({"scores": {}}, "no score at 1"),
+        ({"scores": 5}, "damaged"),
+        ({"checksum": "0" * 32}, "was changed since it was written"),
+    ):
+        path.write_text(json.dumps(line | change) + "\n" + json.dumps(line) + "\n")
+        with pytest.raises(IntegrityError, match=rf"trials\.jsonl line 1: .*{words}"):
+            search(tmp_path, 1, resume=True).run()
+    path.write_text(json.dumps(line) + "\n")
+    for damaged in (tmp_path / "best").iterdir():
+        damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    again, _, best_again = search(tmp_path, 1, resume=True).run()
+    assert best_again.options == best.options
+    texts = DATA.validation.texts
+    assert (model.predict(texts).probabilities == again.predict(texts).probabilities).all()
+
+
+def test_without_optuna_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(MissingError, match=r"--search needs Optuna: pip install 'goldilocks-lm\[search\]'"):
+        search(tmp_path / "s", 1).run()
+    task = task_from({"name": "t", "data": {"train": str(tmp_path / "gone.csv")}})
+    with pytest.raises(MissingError, match="--search needs Optuna"):  # before the data are looked for
+        tune_one(task, "cnn/x/scratch", RunSettings(out=tmp_path / "out"), {}, trials=2)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_to_search_is_refused(tmp_path: Path) -> None:

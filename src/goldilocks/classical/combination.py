@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +57,26 @@ def mean_answers(tables: Sequence[Floats], labels: Sequence[str], *, several: bo
     return of_labels(means, labels, several=several)
 
 
-def escalated(first: Answers, second: Floats, unsure: np.ndarray[Any, np.dtype[np.bool_]], *, several: bool) -> Answers:
-    """Answers of the first part, in rows ``unsure`` those of the second: ``(n_unsure, n_labels)``, in their order."""
+def escalated(
+    first: Answers,
+    second: Floats,
+    unsure: np.ndarray[Any, np.dtype[np.bool_]],
+    *,
+    several: bool,
+    problems: Sequence[str] = (),
+) -> Answers:
+    """Answers of the first part, in rows ``unsure`` those of the second: ``(n_unsure, n_labels)``, in their order.
+
+    ``problems``: why items have no answer of the second part, ``""`` where they have one.
+    """
     table = np.array(first.probabilities, dtype=np.float64)
     table[unsure] = second
-    return of_labels(table, first.labels, several=several)
+    answers = of_labels(table, first.labels, several=several)
+    if not any(problems):
+        return answers
+    own = dict(zip(np.flatnonzero(unsure).tolist(), problems, strict=True))
+    known = answers.problems or ("",) * len(answers)
+    return replace(answers, problems=tuple(own.get(place) or problem for place, problem in enumerate(known)))
 
 
 class Combination:
@@ -82,7 +97,8 @@ class Combination:
         unsure_texts = [text for text, ask in zip(texts, unsure.tolist(), strict=True) if ask]
         if not unsure_texts:
             return first
-        return escalated(first, self.parts[1].predict(unsure_texts).probabilities, unsure, several=several)
+        second = self.parts[1].predict(unsure_texts)
+        return escalated(first, second.probabilities, unsure, several=several, problems=second.problems)
 
     def size_bytes(self) -> int:
         """Bytes of all parts."""

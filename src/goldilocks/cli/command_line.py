@@ -7,14 +7,15 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from goldilocks.support.control_characters import visible
-from goldilocks.support.text.translation import N_, _, chosen_language, localised, use_language
+from goldilocks.support.text.translation import N_, _, chosen_language, keep_paths, localised, use_language
 
 _Function = TypeVar("_Function", bound=Callable[..., None])
 
@@ -92,6 +93,7 @@ def _called(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def called(*args: Any, lang: str | None = None, **options: Any) -> None:  # noqa: ARG001 (see LangOption)
+        keep_paths(map(str, _paths_among((*args, *options.values()))))
         try:
             function(*args, **options)
             sys.stdout.flush()
@@ -106,6 +108,14 @@ def _called(function: Callable[..., None]) -> Callable[..., None]:
         "lang": LangOption
     }
     return called
+
+
+def _paths_among(values: Sequence[Any]) -> Iterator[Path]:
+    for value in values:
+        if isinstance(value, Path):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _paths_among(value)
 
 
 class _LocalisedCommand(TyperCommand):

@@ -56,33 +56,51 @@ def rollback(
     _show(_ask(f"{url}/v1/admin/models/{model}/rollback", {}, key))
 
 
-def _show(answer: Mapping[str, Any]) -> None:
-    for version in answer["versions"]:
-        share = f", {version['share']:.2%} of the requests" if "share" in version else ""
-        say(f"{answer['model']}: {version['role']} {version['version']} ({version['bundle']}{share})")
+def _show(lines: list[str]) -> None:
+    for line in lines:
+        say(line)
 
 
-def _ask(url: str, body: Mapping[str, Any], key: str | None) -> dict[str, Any]:
+def _line(model: str, version: Mapping[str, Any]) -> str:
+    share = f", {version['share']:.2%} of the requests" if "share" in version else ""
+    return f"{model}: {version['role']} {version['version']} ({version['bundle']}{share})"
+
+
+def _ask(url: str, body: Mapping[str, Any], key: str | None) -> list[str]:
+    """The versions of a model after a request to the service, one a line.
+
+    Redirects are not followed: the key is for the service that was named.
+    """
     import json
-    import urllib.error
-    import urllib.request
+    from urllib.parse import urlsplit
 
     from goldilocks.errors import InputError, MissingError
+    from goldilocks.support.endpoints.http_post import TransportError, post
+    from goldilocks.support.endpoints.server_errors import cleaned
 
     if not url.startswith(("http://", "https://")):
         raise InputError(f"the address is {url!r}; write it with http:// or https://.")
     headers = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {})}
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     try:
-        with urllib.request.urlopen(request, timeout=600) as answer:
-            content: dict[str, Any] = json.load(answer)
-    except urllib.error.HTTPError as error:
-        raise InputError(f"the service refused: {_message(error.read())}") from error
-    except (urllib.error.URLError, ValueError, OSError) as error:
+        local = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+        answer = post(url, json.dumps(body).encode(), headers, timeout=_PATIENCE, proxies=not local)
+    except (TransportError, TimeoutError, ValueError) as error:
+        words = cleaned(str(error), key or "") or f"nothing within {_PATIENCE:g} s"
+        raise MissingError(f"{url}: no service answers there ({words}); pass --url.") from error
+    if answer.status != 200:
+        raise InputError(f"the service refused: {cleaned(_message(answer.body), key or '', 1_000)}")
+    try:
+        content = json.loads(answer.body)
+        return [_line(str(content["model"]), version) for version in content["versions"]]
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise MissingError(
-            f"{url}: no service answers there ({getattr(error, 'reason', error)}); pass --url."
+            f"{url}: what answers there is no service of goldilocks "
+            f"({cleaned(answer.body[:200].decode('utf-8', 'replace'), key or '', 60)!r}); pass --url."
         ) from error
-    return content
+
+
+_PATIENCE = 600.0
+"""Seconds that loading a bundle may take."""
 
 
 def _message(content: bytes) -> str:

@@ -296,7 +296,7 @@ class RemoteModel:
         counts = (
             f"{wanted} in {n} answers ({empty} empty, {truncated} cut off at the limit on tokens, {refused} refused)"
         )
-        if refused > n / 2:
+        if refused > n / 2 or self.client.endpoint.decides:
             return f"{counts}; the first: {replies[0].problem.rstrip('.')}. Leave the endpoint out."
         if truncated > n / 2:
             return (

@@ -91,3 +91,7 @@ class CompressedCandidate:
     """Wall clock of all its trials; part of its tuning cost."""
     predictions: str = ""
     """File with the validation answers of the form that was taken, relative to the run's folder; empty: none was."""
+    predictions_sha256: str = ""
+    """Of that file; empty in runs of older versions."""
+    model_sha256: str = ""
+    """Over the files of the form (``support.files.sha256_of_folder``)."""

@@ -82,6 +82,10 @@ class Trial:
     schedule_share: float = 1.0
     """Share of the planned training schedule that the run had at its end: below 1 where it was finished with fewer
     epochs, its learning rate brought to zero earlier, to fit the budget."""
+    predictions_sha256: str = ""
+    """Of the file of the validation answers; empty in runs of older versions."""
+    model_sha256: str = ""
+    """Over the files of the finished model (``support.files.sha256_of_folder``); empty where none was kept."""
 
 
 @dataclass(frozen=True, slots=True)

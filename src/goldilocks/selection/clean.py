@@ -6,12 +6,14 @@ cannot be resumed.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-from goldilocks.errors import InputError, MissingError
+from goldilocks.bundle import guard
+from goldilocks.bundle.read import read_info
+from goldilocks.errors import InputError, IntegrityError, MissingError
+from goldilocks.selection.digests import verify_run
 from goldilocks.selection.workspace import Workspace
-from goldilocks.support.files import write_text
+from goldilocks.support.files import remove, write_text
 
 _FREED = ("checkpoint", "model", "model.part", "compressed", "compressed.part")
 
@@ -26,6 +28,7 @@ def clean(folder: Path, *, dry_run: bool = False) -> int:
     Raises:
         MissingError: the folder holds no run.
         InputError: the run is not finished, or another process works in it.
+        IntegrityError: what is to be kept is damaged, so that its models may still be needed.
     """
     workspace = Workspace(folder)
     if not workspace.task.exists():
@@ -34,14 +37,24 @@ def clean(folder: Path, *, dry_run: bool = False) -> int:
         raise InputError(
             f"{folder}: the run is not finished, so --resume needs its checkpoints; finish it, or remove the folder."
         )
+    if not dry_run:
+        _need_whole(workspace)
     with workspace.claimed():
         doomed = [path for path in (folder / "runs").glob("*/*") if path.name in _FREED and not path.is_symlink()]
         freed = sum(size_of(path) for path in doomed)
         if not dry_run and doomed:
             write_text(workspace.cleaned, "{}\n")
             for path in doomed:
-                shutil.rmtree(path)
+                remove(path)
     return freed
+
+
+def _need_whole(workspace: Workspace) -> None:
+    try:
+        verify_run(workspace.folder)
+        guard.check(workspace.bundle, read_info(workspace.bundle).files)
+    except (IntegrityError, MissingError) as error:
+        raise IntegrityError(f"{str(error).rstrip('.')}; nothing was removed.") from error
 
 
 def size_of(folder: Path) -> int:

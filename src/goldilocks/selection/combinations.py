@@ -7,7 +7,6 @@ a cost, a place in the decision, a bundle. Why so: decision record 12.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -36,7 +35,7 @@ from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext
 from goldilocks.selection.standings import RUNGS
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.endpoints.usage import Usage
-from goldilocks.support.files import to_json, write_text
+from goldilocks.support.files import remove, sha256_of, sha256_of_folder, with_checksum, write_text
 from goldilocks.support.suggest import suggest
 
 KINDS = ("ensemble", "soup", "cascade")
@@ -138,7 +137,7 @@ def forget_combinations(workspace: Workspace, pool: Pool) -> None:
     combined = {trial.candidate for trial in workspace.read_trials() if trial.why.startswith(_WHY)} - pool_names
     if combined:
         workspace.forget(combined)
-        write_text(workspace.pool, to_json(pool))
+        write_text(workspace.pool, with_checksum(pool))
 
 
 def _over_disk(combination: _Combination, context: RaceContext) -> bool:
@@ -171,11 +170,12 @@ def _entered(combination: _Combination, context: RaceContext) -> tuple[RaceConte
     folder = workspace.of_candidate(name) / "model"
     beside = folder.with_name("model.part")
     for old in (folder, beside):
-        shutil.rmtree(old, ignore_errors=True)
+        remove(old)
     combination.write(beside)
     beside.rename(folder)
     answers = rule.answers(combination.answers)
     last = len(RUNGS) - 1
+    predictions = workspace.write_answers(name, last, combination.answers)
     trial = Trial(
         candidate=name,
         rung=last,
@@ -183,7 +183,7 @@ def _entered(combination: _Combination, context: RaceContext) -> tuple[RaceConte
         seconds=sum(part.seconds for part in combination.parts),
         score=measured(context.metric, dataset.validation.gold, answers.values, seed=context.spec.seed),
         loss=rule.loss(dataset.validation.gold, answers),
-        predictions=workspace.write_answers(name, last, combination.answers),
+        predictions=predictions,
         seconds_per_text=sum(part.trial.seconds_per_text for part in combination.parts),
         elapsed=context.clock.elapsed(),
         predicted_seconds=0.0,
@@ -191,10 +191,12 @@ def _entered(combination: _Combination, context: RaceContext) -> tuple[RaceConte
         why=f"{_WHY} {' and '.join(part.candidate.name for part in combination.parts)}",
         data_fingerprint=dataset.fingerprint,
         usage=combination.usage,
+        predictions_sha256=sha256_of(workspace.inside(predictions)),
+        model_sha256=sha256_of_folder(folder),
     )
     forecasts = {**context.pool.forecasts, name: Forecast(1.0, 0.0)}
     pool = replace(context.pool, candidates=(*context.pool.candidates, combination.candidate), forecasts=forecasts)
-    write_text(workspace.pool, to_json(pool))
+    write_text(workspace.pool, with_checksum(pool))
     workspace.add_trial(trial)
     return replace(context, pool=pool), trial
 

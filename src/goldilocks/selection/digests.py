@@ -13,7 +13,7 @@ from goldilocks.errors import IntegrityError, MissingError
 from goldilocks.evaluation.stored import read_stored
 from goldilocks.records import Decision
 from goldilocks.selection.workspace import Workspace
-from goldilocks.support.files import read_record, sha256_of
+from goldilocks.support.files import read_bytes, read_record, sha256_of
 
 _TASK_LINES = (b"folder:", b"budget_seconds:")
 """Lines of the task file that do not matter: where the task was, and a budget that a later session may raise."""
@@ -23,7 +23,7 @@ def digests(workspace: Workspace, n_trials: int) -> dict[str, str]:
     """File, relative to the run's folder -> SHA-256; of ``trials.jsonl`` the first ``n_trials`` lines."""
     digests = {workspace.task.name: _digest_of_task(workspace), workspace.trials.name: _of_lines(workspace, n_trials)}
     inputs = (workspace.baselines, workspace.data, workspace.pool, workspace.screening, workspace.dropped)
-    for path in (*inputs, workspace.experience):
+    for path in (*inputs, workspace.experience, workspace.gold):
         if path.exists():
             digests[path.name] = sha256_of(path)
     for trial in workspace.read_trials()[:n_trials]:
@@ -57,7 +57,7 @@ def check_inputs(workspace: Workspace, decision: Decision) -> int:
                 there = _of_lines(workspace, decision.search.trials)
             else:
                 there = sha256_of(workspace.inside(name))
-        except OSError as error:
+        except (OSError, MissingError) as error:
             raise IntegrityError(
                 f"{workspace.folder / name}: {workspace.decision.name} was made from it and it is missing; restore it, "
                 f"or remove {workspace.decision.name}, then --resume decides again."
@@ -95,10 +95,10 @@ def verify_run(folder: Path) -> str:
 
 
 def _digest_of_task(workspace: Workspace) -> str:
-    lines = workspace.task.read_bytes().splitlines(keepends=True)
+    lines = read_bytes(workspace.task).splitlines(keepends=True)
     return hashlib.sha256(b"".join(line for line in lines if not line.startswith(_TASK_LINES))).hexdigest()
 
 
 def _of_lines(workspace: Workspace, n_lines: int) -> str:
-    lines = workspace.trials.read_bytes().splitlines(keepends=True)
+    lines = read_bytes(workspace.trials).splitlines(keepends=True)
     return hashlib.sha256(b"".join(lines[:n_lines])).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from goldilocks.errors import IntegrityError
 from goldilocks.records import Candidate
+from goldilocks.support.files import read_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def read_experience(path: Path) -> Experience:
         IntegrityError: it is damaged, or of a newer version.
     """
     try:
-        return parse_experience(json.loads(path.read_text(encoding="utf-8")))
+        return parse_experience(read_object(path))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise IntegrityError(
             f"{path}: is not an experience that this version reads ({error}); restore it, or start again with another "

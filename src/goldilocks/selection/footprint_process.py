@@ -79,14 +79,14 @@ def footprint_of(
     return from_json(Footprint, done.stdout.strip().splitlines()[-1], where=folder)
 
 
-def _loaded(family: str, engine: str, folder: Path) -> Model:
-    """The stored model.
+def stored_model(engine: str, family: str, folder: Path) -> Model:
+    """A model that a run has kept, ready for inference.
 
     Raises:
         IntegrityError: it cannot be restored, whatever goes wrong: its files were written earlier and may be damaged.
     """
     try:
-        return plugins.load("engines", engine).load(folder, family)
+        model: Model = plugins.load("engines", engine).load(folder, family)
     except Exception as error:
         if own_fault(error) is not None:
             raise
@@ -94,11 +94,12 @@ def _loaded(family: str, engine: str, folder: Path) -> Model:
         raise IntegrityError(
             f"{folder}: the stored model cannot be restored ({what}); restore its files, or train the candidate again."
         ) from error
+    return model
 
 
 def _main(family: str, engine: str, folder: Path, texts: Path, log: SpendingLog) -> None:
     started = time.perf_counter()
-    model = _loaded(family, engine, folder)
+    model = stored_model(engine, family, folder)
     sample = [load if isinstance(load, str) else tuple(load) for load in json.loads(texts.read_text(encoding="utf-8"))]
     if isinstance(model, TracksSpending):
         model.spending_log = log

@@ -34,6 +34,7 @@ from goldilocks.selection.shorter_finish import ShortensSchedule, train_to_end
 from goldilocks.selection.standings import RUNGS
 from goldilocks.selection.watchdog import GRACE_SECONDS, StepTimeoutError, time_limit
 from goldilocks.selection.workspace import Workspace
+from goldilocks.support.files import sha256_of, sha256_of_folder
 from goldilocks.support.machine.clock import Clock
 from goldilocks.support.machine.hardware import set_threads
 from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
@@ -205,6 +206,8 @@ def _carry_out(bench: Workbench, order: Order) -> Trial | None:
         usage=usage,
         repeat=repeat,
         schedule_share=run.schedule_share if isinstance(run, ShortensSchedule) else 1.0,
+        predictions_sha256=sha256_of(bench.workspace.inside(relative)),
+        model_sha256="" if share < 1 or repeat else _digest_of_model(bench.workspace.of_candidate(name) / "model"),
     )
 
 
@@ -261,6 +264,10 @@ def _train(run: Runner, order: Order, left: _TimeLeft, on_step: Callable[[float]
     look = None if order.answering else (lambda: left.look(run))
     train_to_end(run, order.schedule_share, left.training, on_step, look)
     return len(RUNGS) - 1, 1.0
+
+
+def _digest_of_model(folder: Path) -> str:
+    return sha256_of_folder(folder) if folder.is_dir() else ""
 
 
 def _refuse_undefined(metric: Metric, gold: Sequence[Gold], answers: Answers) -> None:

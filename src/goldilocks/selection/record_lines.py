@@ -1,13 +1,26 @@
-"""Files of a run with one record a line: each line is checked, and a last line that a crash cut off is dropped."""
+"""Files of a run with one record a line: each line is checked, and a last line that a crash cut off is dropped.
+
+A line carries its checksum, so that a digit that changes on the disk is noticed; lines of older versions have none.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from goldilocks.errors import IntegrityError
 from goldilocks.records import Trial
-from goldilocks.support.files import Record, from_json, write_bytes
+from goldilocks.support.files import (
+    Record,
+    from_json,
+    read_bytes,
+    verify_checksum,
+    with_checksum,
+    write_bytes,
+    write_text,
+)
 
 
 def read_lines(path: Path, kind: type[Record]) -> list[Record]:
@@ -18,7 +31,7 @@ def read_lines(path: Path, kind: type[Record]) -> list[Record]:
     """
     if not path.exists():
         return []
-    lines = path.read_bytes().split(b"\n")
+    lines = read_bytes(path).split(b"\n")
     whole, rest = lines[:-1], lines[-1]
     records: list[Record] = []
     for number, line in enumerate(whole, start=1):
@@ -29,9 +42,26 @@ def read_lines(path: Path, kind: type[Record]) -> list[Record]:
                 rest = line
                 break
             raise IntegrityError(f"{path} line {number}: damaged; remove the line, then --resume.") from error
+    _check_lines(path, whole[: len(records)])
     if rest:
         write_bytes(path, b"".join(line + b"\n" for line in whole[: len(records)]))
     return records
+
+
+def write_lines(path: Path, records: Sequence[Any]) -> None:
+    """Write a file with these records, whole or not at all."""
+    write_text(path, "".join(f"{with_checksum(record, indent=None)}\n" for record in records))
+
+
+def _check_lines(path: Path, lines: Sequence[bytes]) -> None:
+    for number, line in enumerate(lines, start=1):
+        try:
+            verify_checksum(line, path)
+        except IntegrityError as error:
+            raise IntegrityError(
+                f"{path} line {number}: was changed since it was written (its checksum differs); remove the line, then "
+                "--resume."
+            ) from error
 
 
 def read_trial_lines(path: Path) -> list[Trial]:

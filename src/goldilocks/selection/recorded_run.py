@@ -6,6 +6,7 @@ from pathlib import Path
 
 from goldilocks.errors import MissingError
 from goldilocks.records import Decision
+from goldilocks.selection.digests import check_inputs
 from goldilocks.selection.experience_store import rows_of_run
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.files import read_object, read_record
@@ -20,14 +21,17 @@ def rows_of_folder(folder: Path, name: str | None = None) -> list[dict[str, str]
 
     Raises:
         MissingError: the folder has no finished run, or fewer than two candidates were finished.
+        IntegrityError: a record of the run is damaged or was changed.
     """
     workspace = Workspace(folder)
     if not workspace.decision.exists():
         raise MissingError(f"{folder}: no finished run here; name a folder that `goldilocks select` wrote.")
     decision = read_record(Decision, workspace.decision)
-    labels = read_object(workspace.data).get("labels", ())
+    check_inputs(workspace, decision)
+    labels = read_object(workspace.data).get("labels")
+    n_labels = len(labels) if isinstance(labels, list) else 0
     dataset = name or f"{workspace.read_task().name or decision.task}-{decision.data_fingerprint[:8]}"
-    rows = rows_of_run(dataset, workspace.read_trials(), seed=decision.seed, n_labels=len(labels))
+    rows = rows_of_run(dataset, workspace.read_trials(), seed=decision.seed, n_labels=n_labels)
     if len({row["candidate"] for row in rows}) < 2:
         raise MissingError(f"{folder}: fewer than two candidates were finished; there is nothing to learn from.")
     return rows

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +14,7 @@ import numpy as np
 from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of, needs_download
 from goldilocks.catalog.options import Chosen, options_of
-from goldilocks.errors import InputError
+from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.protocols import Floats, Model, TracksSpending
 from goldilocks.records import (
     Candidate,
@@ -33,10 +31,10 @@ from goldilocks.records import (
     Workload,
 )
 from goldilocks.selection.augmentation import is_prompted
-from goldilocks.selection.footprint_process import footprint_of
+from goldilocks.selection.footprint_process import footprint_of, stored_model
 from goldilocks.selection.teachers import probabilities_of, teacher_of
 from goldilocks.selection.workspace import Workspace
-from goldilocks.support.files import read_object, read_record, to_json, write_text
+from goldilocks.support.files import read_object, read_record, remove, with_checksum, write_text
 from goldilocks.support.machine.clock import OutOfTimeError
 
 if TYPE_CHECKING:
@@ -117,15 +115,20 @@ class RunStore:
         forecasts = {**pool.forecasts, name: forecast}
         schedules = {**pool.short_schedules, name: schedule}
         kept = {name: short for name, short in schedules.items() if short is not None}
-        write_text(self.workspace.pool, to_json(replace(pool, forecasts=forecasts, short_schedules=kept)))
+        write_text(self.workspace.pool, with_checksum(replace(pool, forecasts=forecasts, short_schedules=kept)))
         self.short_schedules = kept
 
     def start(self, candidate: Candidate) -> Run:
         """The candidate's run, from its checkpoint where there is one."""
         run = self._run(candidate, self.seed)
         checkpoint = self.workspace.of_candidate(candidate.name) / "checkpoint"
-        if checkpoint.is_dir():
+        if not checkpoint.is_dir():
+            return run
+        try:
             run.resume_from(checkpoint)
+        except (IntegrityError, MissingError):  # damaged: what it held is trained again
+            remove(checkpoint)
+            return self._run(candidate, self.seed)
         return run
 
     def repeat(self, candidate: Candidate, number: int) -> Run:
@@ -184,7 +187,7 @@ class RunStore:
             )
         known = teacher
         answers = probabilities_of(lambda: self.restore(known), texts, folder / f"teacher-{rows}-{seed}.npy")
-        write_text(chosen, json.dumps({"teacher": teacher.name}))
+        write_text(chosen, with_checksum({"teacher": teacher.name}))
         return answers
 
     def keep(self, candidate: Candidate, run: Run) -> None:
@@ -200,19 +203,19 @@ class RunStore:
             run.save(folder / "checkpoint")
             return
         beside = folder / "model.part"
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
+        remove(beside)
         try:
+            beside.mkdir(parents=True)
             run.model.save(beside)
         except (OSError, SafetensorError) as error:
             raise InputError(f"{folder}: the model cannot be written ({error}); free space, then --resume.") from error
-        shutil.rmtree(folder / "model", ignore_errors=True)
+        remove(folder / "model")
         beside.rename(folder / "model")
 
     def drop_checkpoints(self, trials: Iterable[Trial]) -> None:
         """Remove the checkpoints of finished runs: their models are what counts now."""
         for name in {trial.candidate for trial in trials if trial.share >= 1}:
-            shutil.rmtree(self.workspace.of_candidate(name) / "checkpoint", ignore_errors=True)
+            remove(self.workspace.of_candidate(name) / "checkpoint")
 
     def model_folder(self, name: str) -> Path:
         """Where the finished model of a candidate is."""
@@ -233,17 +236,15 @@ class RunStore:
             log = self.workspace.spending_log(candidate.name)
             footprint = footprint_of(facts.family, self.model_folder(candidate.name), texts, log)
             if facts.remote:
-                write_text(footprint_file, to_json(footprint))
+                write_text(footprint_file, with_checksum(footprint))
             self._footprints[key] = footprint
         return self._footprints[key]
 
     def restore(self, candidate: Candidate, form: CompressionTrial | None = None) -> Model:
         """The finished model of a candidate, ready to answer the test part; with ``form`` its compressed form."""
         if form is not None:
-            engine = plugins.load("engines", form.engine)
-            compressed: Model = engine.load(self.workspace.compressed_model(candidate.name), form.family)
-            return compressed
-        model: Model = plugins.load("families", candidate.model.family).restore(self.model_folder(candidate.name))
+            return stored_model(form.engine, form.family, self.workspace.compressed_model(candidate.name))
+        model = stored_model("native", candidate.model.family, self.model_folder(candidate.name))
         if isinstance(model, TracksSpending):
             model.spending_log = self.workspace.spending_log(f"{candidate.name} (test)")  # no cost of the search
         return model

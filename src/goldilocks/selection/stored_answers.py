@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.answers import Answers, decoded, encoded, of_labels
-from goldilocks.errors import IntegrityError
+from goldilocks.errors import GoldilocksError, IntegrityError
 from goldilocks.evaluation.trivial_baselines import BaselineAnswers
 from goldilocks.records import Goal, Gold
-from goldilocks.support.files import from_json, write_bytes, write_text
+from goldilocks.support.files import from_json, read_bytes, read_object, read_text, write_bytes, write_text
 
 _NO_ANSWER = -1.0
 """Stands on disk for every probability of an item without an answer; NaN there is damage."""
@@ -46,12 +46,12 @@ def read_answers(path: Path, goal: Goal) -> Answers:
     """
     try:
         if path.suffix == ".json":
-            return decoded(path.read_text(encoding="utf-8"), goal)
-        probabilities = np.load(path, allow_pickle=False)
+            return decoded(read_text(path), goal)
+        probabilities = np.load(io.BytesIO(read_bytes(path)), allow_pickle=False)
         _need_finite(probabilities)
         probabilities = np.where(probabilities == _NO_ANSWER, np.nan, probabilities)
         return of_labels(probabilities, goal.labels, several=goal.several)
-    except (OSError, ValueError, EOFError, TypeError, IndexError, RecursionError) as error:
+    except (GoldilocksError, ValueError, EOFError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise IntegrityError(f"{path}: damaged or missing; start again with another --out.") from error
 
 
@@ -67,10 +67,10 @@ def read_gold(path: Path) -> tuple[Goal, tuple[Gold, ...]]:
         IntegrityError: the file is damaged.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = read_object(path)
         goal = from_json(Goal, json.dumps(content["goal"]), where=path)
         return goal, tuple(_frozen(element) for element in content["gold"])
-    except (ValueError, TypeError, LookupError, RecursionError) as error:
+    except (GoldilocksError, ValueError, TypeError, LookupError) as error:
         raise IntegrityError(f"{path}: damaged; remove it, then the data of the task are read instead.") from error
 
 
@@ -81,7 +81,7 @@ def read_baseline_answers(path: Path) -> BaselineAnswers:
         IntegrityError: the file is damaged.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = read_object(path)
         return BaselineAnswers(
             {str(name): tuple(map(_frozen, answers)) for name, answers in content["answers"].items()},
             values=tuple(map(_frozen, content["values"])),
@@ -89,7 +89,7 @@ def read_baseline_answers(path: Path) -> BaselineAnswers:
             random=bool(content["random"]),
             notes={str(name): str(note) for name, note in content["notes"].items()},
         )
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except (GoldilocksError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise IntegrityError(f"{path}: damaged; remove it, then --resume answers for the baselines again.") from error
 
 

@@ -12,7 +12,7 @@ the median as in Golovin et al. 2017, "Google Vizier".
 from __future__ import annotations
 
 import json
-import shutil
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -27,12 +27,16 @@ from goldilocks.evaluation.score import measured, score
 from goldilocks.events import Progress, PurchaseStarted, TrainingStep
 from goldilocks.protocols import HasSearchSpace, Metric, Model
 from goldilocks.records import Candidate, Dataset, Measured, TrainingConfig
+from goldilocks.selection.footprint_process import stored_model
+from goldilocks.selection.record_lines import read_lines
 from goldilocks.selection.standings import RUNGS
 from goldilocks.selection.tune_single import TuningPlan, run_of
-from goldilocks.support.files import append_line, read_object, read_text, write_text
+from goldilocks.support.files import append_line, read_object, remove, sha256_of_folder, with_checksum, write_text
 
 if TYPE_CHECKING:
     import optuna
+
+    from goldilocks.tuning.run import Run
 
 _STARTUP = 4
 """Trials before the first is pruned, and before proposals depend on the scores."""
@@ -66,6 +70,8 @@ class SearchTrial:
     """Share of the run -> validation score there, higher is better."""
     seconds: float
     pruned: bool = False
+    model_sha256: str = ""
+    """Over the files in ``best/``, of a trial that was the best so far; see ``support.files.sha256_of_folder``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,7 @@ class TuningSearch:
             InputError: the candidate is not trained by gradient descent, or the folder holds another search.
             MissingError: Optuna is not installed.
         """
+        need_optuna()
         config = self._own_config()
         ranges = searched(config, {**self.plan.training, **self.overrides}) | self._of_method()
         if not ranges:
@@ -108,7 +115,7 @@ class TuningSearch:
         for number in range(len(self.finished), self.search.trials):
             self._try(study, number, ranges, config)
         best = max((trial for trial in self.finished if not trial.pruned), key=lambda trial: trial.scores["1"])
-        model: Model = plugins.load("families", self.candidate.model.family).restore(self.search.folder / "best")
+        model = self._best_model(best, config)
         validation = self.dataset.validation
         answers = by_rule(model.predict(validation.texts), self.plan.answer_rule)
         return model, measured(self.metric, validation.gold, answers.values, seed=self.plan.seed), best
@@ -182,7 +189,7 @@ class TuningSearch:
         )
         if not head.exists():
             self.search.folder.mkdir(parents=True, exist_ok=True)
-            write_text(head, json.dumps(identity, ensure_ascii=False, indent=2))
+            write_text(head, with_checksum(identity))
             return
         if not self.search.resume:
             raise InputError(
@@ -195,26 +202,46 @@ class TuningSearch:
                 f"{self.search.folder}: was a search with another {other} ({before.get(other)!r}, now "
                 f"{identity[other]!r}); choose another --out."
             )
-        for number, line in enumerate(read_text(lines).splitlines() if lines.exists() else (), start=1):
-            try:
-                self.finished.append(SearchTrial(**json.loads(line)))
-            except (ValueError, TypeError, RecursionError) as error:
-                raise IntegrityError(f"{lines} line {number}: is not a trial ({error}); remove the line.") from error
+        self.finished += read_lines(lines, SearchTrial)
+        for number, trial in enumerate(self.finished):
+            if problem := _problem(trial, number, ranges):
+                raise IntegrityError(
+                    f"{lines} line {number + 1}: damaged ({problem}); remove it and the lines behind it, then --resume."
+                )
 
     def _keep(self, trial: SearchTrial, model: Model | None) -> None:
         """Write the trial, and before it the model where it is the best so far."""
         complete = [earlier.scores["1"] for earlier in self.finished if not earlier.pruned]
         if model is not None and trial.scores["1"] > max(complete, default=float("-inf")):
-            beside, best = self.search.folder / "best.part", self.search.folder / "best"
-            shutil.rmtree(beside, ignore_errors=True)
-            beside.mkdir(parents=True)
-            model.save(beside)
-            shutil.rmtree(best, ignore_errors=True)
-            beside.rename(best)
+            trial = replace(trial, model_sha256=self._keep_best(model))
         self.finished.append(trial)
-        append_line(self.search.folder / "trials.jsonl", json.dumps(asdict(trial)))
+        append_line(self.search.folder / "trials.jsonl", with_checksum(trial, indent=None))
+
+    def _keep_best(self, model: Model) -> str:
+        """Write the best model; the SHA-256 over its files."""
+        beside, best = self.search.folder / "best.part", self.search.folder / "best"
+        remove(beside)
+        beside.mkdir(parents=True)
+        model.save(beside)
+        remove(best)
+        beside.rename(best)
+        return sha256_of_folder(best)
+
+    def _best_model(self, best: SearchTrial, config: TrainingConfig) -> Model:
+        """The model of the best trial; where its files are not those that were written, it is trained once more."""
+        folder = self.search.folder / "best"
+        whole = folder.is_dir() and best.model_sha256 in ("", sha256_of_folder(folder))
+        if not whole:
+            run = self._run_with(best.options, config)
+            run.advance(1.0)
+            self._keep_best(run.model)
+        return stored_model("native", self.candidate.model.family, folder)
 
     # ----------------------------------------------------------------------------------------------------------- trials
+
+    def _run_with(self, options: Mapping[str, float], config: TrainingConfig) -> Run:
+        training = {**self.overrides, **as_fields(options, config)}
+        return run_of(self.candidate, self.dataset, self._plan_with(options), training)
 
     def _try(self, study: optuna.Study, number: int, ranges: Mapping[str, Range], config: TrainingConfig) -> None:
         import optuna
@@ -228,8 +255,7 @@ class TuningSearch:
             PurchaseStarted(self.candidate.name, 1.0, 0.0, f"trial {number + 1} of {self.search.trials}: {shown}")
         )
         started = time.monotonic()
-        training = {**self.overrides, **as_fields(options, config)}
-        run = run_of(self.candidate, self.dataset, self._plan_with(options), training)
+        run = self._run_with(options, config)
         scores: dict[str, float] = {}
         for rung, share in enumerate(RUNGS):
             run.advance(share, on_step=lambda done: self.progress(TrainingStep(self.candidate.name, done, run.loss)))
@@ -242,6 +268,21 @@ class TuningSearch:
                 return
         study.tell(optuna_trial, scores["1"])
         self._keep(SearchTrial(number, options, scores, time.monotonic() - started), run.model)
+
+
+def _problem(trial: SearchTrial, number: int, ranges: Mapping[str, Range]) -> str:
+    """What cannot be true of the trial in a line; empty if nothing is wrong."""
+    if trial.number != number:
+        return f"trial {trial.number} where {number} was due"
+    if trial.options.keys() != ranges.keys():
+        return "other options than are searched"
+    outside = [name for name, span in ranges.items() if not span.low <= trial.options[name] <= span.high]
+    if outside:
+        return f"{outside[0]} is {trial.options[outside[0]]:g}"
+    wrong = [share for share, value in trial.scores.items() if not math.isfinite(value)]
+    if wrong or ("1" not in trial.scores and not trial.pruned):
+        return f"no score at {wrong[0] if wrong else '1'}"
+    return ""
 
 
 def searched(config: TrainingConfig, given: Mapping[str, Any]) -> dict[str, Range]:
@@ -286,6 +327,18 @@ def as_fields(options: Mapping[str, float], config: TrainingConfig) -> dict[str,
 # ------------------------------------------------------------------------------------------------------------- Optuna
 
 
+def need_optuna() -> None:
+    """Check that a search can be made, before anything is read or written for it.
+
+    Raises:
+        MissingError: Optuna is not installed.
+    """
+    try:
+        import optuna  # noqa: F401
+    except ImportError as error:
+        raise MissingError("--search needs Optuna: pip install 'goldilocks-lm[search]'.") from error
+
+
 def _distributions(ranges: Mapping[str, Range]) -> dict[str, Any]:
     import optuna
 
@@ -305,10 +358,7 @@ def _sampler(seed: int) -> optuna.samplers.BaseSampler:
 
 def _study(ranges: Mapping[str, Range], own: Mapping[str, float], finished: list[SearchTrial]) -> optuna.Study:
     """A study in memory that knows the finished trials and begins with the candidate's ``own`` values."""
-    try:
-        import optuna
-    except ImportError as error:
-        raise MissingError("--search needs Optuna: pip install 'goldilocks-lm[search]'.") from error
+    import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=0)

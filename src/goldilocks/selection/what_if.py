@@ -27,6 +27,7 @@ from goldilocks.records import (
     TaskSpec,
 )
 from goldilocks.selection.conclude import decision_from
+from goldilocks.selection.digests import check_inputs
 from goldilocks.selection.incumbent import with_incumbent
 from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.workspace import Workspace
@@ -94,13 +95,14 @@ def decide_again(folder: Path, changes: Changes) -> Decision:
     Raises:
         MissingError: the folder holds no finished run.
         InputError: a number is out of its range, or the data of an earlier version's run have changed.
-        IntegrityError: a record or stored answers are damaged.
+        IntegrityError: a record or stored answers are damaged, or were changed since the run decided.
         LimitError: no candidate meets the limits.
     """
     workspace = Workspace(folder)
     if not workspace.decision.exists():
         raise MissingError(f"{folder}: holds no decision; pass the folder of a finished `goldilocks select`.")
     earlier = read_record(Decision, workspace.decision)
+    check_inputs(workspace, earlier)
     spec = changed(workspace.read_task(), changes)
     task: Task = plugins.load("tasks", spec.task)
     metric = plugins.load("metrics", earlier.metric)

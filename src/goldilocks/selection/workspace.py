@@ -22,10 +22,19 @@ from goldilocks.errors import GoldilocksError, InputError, IntegrityError
 from goldilocks.evaluation.trivial_baselines import BaselineAnswers
 from goldilocks.records import CompressedCandidate, DataSpec, Failure, Goal, Gold, TaskSpec, Trial
 from goldilocks.selection.experience import Experience, read_experience, recorded_experience
-from goldilocks.selection.record_lines import read_lines, read_trial_lines
+from goldilocks.selection.record_lines import read_lines, read_trial_lines, write_lines
 from goldilocks.selection.stored_answers import read_answers, read_baseline_answers, read_gold, write_answers
 from goldilocks.support.endpoints.spending_log import SpendingLog
-from goldilocks.support.files import append_line, from_json, plain, read_text, to_json, write_text
+from goldilocks.support.files import (
+    append_line,
+    from_json,
+    plain,
+    read_bytes,
+    read_text,
+    remove,
+    with_checksum,
+    write_text,
+)
 from goldilocks.support.frames import ROWS
 
 _PART = re.compile(r"\..+\.\d+\.part")
@@ -215,6 +224,7 @@ class Workspace:
 
         Raises:
             InputError: the folder holds a run and ``resume`` is off, or the run there is of another task.
+        IntegrityError: the folder holds purchases of a task that is lost.
         """
         if self.cleaned.exists() and resume:
             raise InputError(
@@ -222,6 +232,11 @@ class Workspace:
             )
         self.check_free(resume=resume)
         if not self.task.exists():
+            if self.trials.exists() or self.decision.exists():
+                raise IntegrityError(
+                    f"{self.task}: is missing, and what is in the folder was bought for it; restore it, or choose "
+                    "another --out."
+                )
             self.write_task(spec)
             return
         wanted, there = plain(spec), plain(self.read_task())
@@ -271,44 +286,19 @@ class Workspace:
             )
         return trials
 
-    def forget_lost(self) -> tuple[str, ...]:
-        """Take back the last purchase of finished candidates whose model or answers are gone: they are bought again.
-
-        A decision that was made from them is removed too; it will be made again.
-
-        Returns:
-            The candidates.
-        """
-        trials, dropped = self.read_trials(), self.read_dropped()
-        lost = [
-            trial
-            for trial in trials
-            if trial.share >= 1 and trial.candidate not in dropped and not self._has_files(trial)
-        ]
-        if lost:
-            self.decision.unlink(missing_ok=True)
-            remaining = [trial for trial in trials if trial not in lost]
-            write_text(self.trials, "".join(to_json(trial, indent=None) + "\n" for trial in remaining))
-        return tuple(trial.candidate for trial in lost)
-
     def forget(self, candidates: Container[str]) -> None:
         """Take back all purchases of some candidates, and a decision that was made from them."""
         trials = self.read_trials()
         remaining = [trial for trial in trials if trial.candidate not in candidates]
         if len(remaining) < len(trials):
-            self.decision.unlink(missing_ok=True)
-            write_text(self.trials, "".join(to_json(trial, indent=None) + "\n" for trial in remaining))
-
-    def _has_files(self, trial: Trial) -> bool:
-        model = self.of_candidate(trial.candidate) / "model"
-        has_model = bool(trial.repeat) or (model.is_dir() and any(model.iterdir()))
-        return has_model and self.inside(trial.predictions).is_file()
+            remove(self.decision)
+            write_lines(self.trials, remaining)
 
     def _trials_of_decision(self) -> int:
         """How many there were; 0 without a decision that can be read."""
         try:
-            return int(json.loads(self.decision.read_bytes())["search"]["trials"])
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            return int(json.loads(read_bytes(self.decision))["search"]["trials"])
+        except (GoldilocksError, ArithmeticError, ValueError, LookupError, TypeError, RecursionError):
             return 0
 
     def test_opened(self) -> bool:
@@ -319,22 +309,24 @@ class Workspace:
 
     def test_openings(self) -> int:
         """How often the test set was scored in this run."""
-        return int(self._in_decision("test_openings") or 1) if self.test_opened() else 0
+        stated = self._in_decision("test_openings")
+        openings = stated if type(stated) is int and stated > 0 else 1
+        return openings if self.test_opened() else 0
 
     def winner(self) -> str:
         """Name of the candidate that was decided on; empty without a decision."""
         winner = self._in_decision("winner")
-        return str(winner["candidate"]) if isinstance(winner, dict) else ""
+        return str(winner.get("candidate", "")) if isinstance(winner, dict) else ""
 
     def _in_decision(self, key: str) -> Any:
         try:
-            return json.loads(self.decision.read_bytes()).get(key)
-        except (OSError, ValueError, AttributeError, RecursionError):
+            return json.loads(read_bytes(self.decision)).get(key)
+        except (GoldilocksError, ValueError, AttributeError, RecursionError):
             return None
 
     def add_trial(self, trial: Trial) -> None:
         """Append one purchase."""
-        append_line(self.trials, to_json(trial, indent=None))
+        append_line(self.trials, with_checksum(trial, indent=None))
 
     def read_dropped(self) -> dict[str, Failure]:
         """Candidate -> its failure. Damaged lines as in ``read_trials``."""
@@ -342,7 +334,7 @@ class Workspace:
 
     def add_dropped(self, dropped: Failure) -> None:
         """Append the failure of one candidate."""
-        append_line(self.dropped, to_json(dropped, indent=None))
+        append_line(self.dropped, with_checksum(dropped, indent=None))
 
     def elapsed(self) -> float:
         """Seconds that earlier sessions of this search took, as far as is written down."""
@@ -351,7 +343,7 @@ class Workspace:
 
     def write_validation(self, goal: Goal, gold: Sequence[Gold]) -> None:
         """Write what was asked for and the right answers of the validation items."""
-        write_text(self.gold, to_json({"goal": goal, "gold": list(gold)}, indent=None))
+        write_text(self.gold, with_checksum({"goal": goal, "gold": list(gold)}, indent=None))
 
     def read_validation(self) -> tuple[Goal, tuple[Gold, ...]] | None:
         """What ``write_validation`` wrote; ``None`` in a run of an earlier version.
@@ -363,7 +355,7 @@ class Workspace:
 
     def write_baselines(self, baselines: BaselineAnswers) -> None:
         """Write what the baselines answer to the validation items."""
-        write_text(self.baselines, to_json(baselines, indent=None))
+        write_text(self.baselines, with_checksum(baselines, indent=None))
 
     def read_baselines(self) -> BaselineAnswers | None:
         """What ``write_baselines`` wrote; ``None`` in a run of an earlier version.
@@ -413,18 +405,18 @@ class Workspace:
         """
         there = self.compressed_model(candidate)
         beside = there.with_name(f"{there.name}.part")
-        shutil.rmtree(beside, ignore_errors=True)
+        remove(beside)
         try:
             shutil.copytree(model, beside)
         except (OSError, shutil.Error) as error:
             raise InputError(f"{there}: the model cannot be written ({error}); free space, then --resume.") from error
-        shutil.rmtree(there, ignore_errors=True)
+        remove(there)
         beside.rename(there)
         return self._write_answers(candidate, "compressed", answers)
 
     def add_compressed(self, record: CompressedCandidate) -> None:
         """Append a candidate that was compressed."""
-        append_line(self.compressed, to_json(record, indent=None))
+        append_line(self.compressed, with_checksum(record, indent=None))
 
     def read_compressed(self) -> dict[str, CompressedCandidate]:
         """Candidate -> how it was compressed. Damaged lines as in ``read_trials``."""

@@ -6,6 +6,8 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import Enum
@@ -73,8 +75,11 @@ def append_line(path: Path, line: str) -> None:
 
     Raises:
         InputError: the disk is full or the file cannot be written.
+        IntegrityError: there is a FIFO, on which writing would wait for a reader.
     """
     try:
+        if path.is_fifo():
+            need_file(path)
         with path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
             file.flush()
@@ -123,7 +128,38 @@ def from_json(kind: type[Record], text: str | bytes, *, where: Path) -> Record:
     except ValidationError as error:
         first = error.errors()[0]
         spot = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise IntegrityError(f"{where}: damaged or from another version ({spot}: {first['msg']}).") from error
+        raise IntegrityError(
+            f"{where}: damaged or from another version ({spot}: {first['msg']}); restore it, or write it anew."
+        ) from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file of a run or bundle.
+
+    Raises:
+        MissingError: there is no such file.
+        IntegrityError: it is a folder, a FIFO, a device or a link in a circle, or cannot be read.
+    """
+    try:
+        need_file(path)
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MissingError(f"{path}: there is no such file; is {path.parent} a finished run or bundle?") from error
+    except OSError as error:
+        raise IntegrityError(f"{path}: cannot be read ({error.strerror or error}); restore it.") from error
+
+
+def need_file(path: Path) -> None:
+    """Check that a path is that of a plain file, or a link to one: reading a FIFO or a device might never end.
+
+    Raises:
+        FileNotFoundError: there is nothing.
+        IntegrityError: it is something else.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a FIFO" if stat.S_ISFIFO(mode) else "a socket or a device"
+        raise IntegrityError(f"{path}: is {kind}, where a file is expected; remove it, and restore the file.")
 
 
 def read_text(path: Path) -> str:
@@ -131,22 +167,20 @@ def read_text(path: Path) -> str:
 
     Raises:
         MissingError: there is no such file.
-        IntegrityError: it is not UTF-8.
+        IntegrityError: it is not a plain file, or not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise MissingError(f"{path}: there is no such file; is {path.parent} a finished run or bundle?") from error
+        return read_bytes(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise IntegrityError(f"{path}: damaged (not UTF-8 at byte {error.start:,}); restore it.") from error
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file of a run or bundle.
+    """The JSON object in a file of a run or bundle, without its checksum.
 
     Raises:
         MissingError: there is no such file.
-        IntegrityError: it holds no JSON object.
+        IntegrityError: it holds no JSON object, or another one than was written.
     """
     try:
         content = json.loads(read_text(path))
@@ -154,7 +188,7 @@ def read_object(path: Path) -> dict[str, Any]:
         raise IntegrityError(f"{path}: damaged (no JSON); restore it, or start again with another --out.") from error
     if not isinstance(content, dict):
         raise IntegrityError(f"{path}: damaged (no JSON object); restore it, or start again with another --out.")
-    return content
+    return _checked(content, path)
 
 
 def read_record(kind: type[Record], path: Path) -> Record:
@@ -162,12 +196,81 @@ def read_record(kind: type[Record], path: Path) -> Record:
 
     Raises:
         MissingError: there is no such file.
-        IntegrityError: it is damaged.
+        IntegrityError: it is damaged, or was changed since it was written with a checksum.
     """
-    return from_json(kind, read_text(path), where=path)
+    text = read_text(path)
+    record = from_json(kind, text, where=path)
+    verify_checksum(text, path)
+    return record
+
+
+# ----------------------------------------------------------------------------------------------------------- checksums
+
+
+CHECKSUM = "checksum"
+"""Key of the checksum in a JSON object: the first half of the SHA-256 of the object without it, keys sorted."""
+
+
+def with_checksum(record: Any, *, indent: int | None = 2) -> str:
+    """A record as a JSON object that carries its checksum: a digit that changes on the disk is noticed."""
+    content = plain(record)
+    return to_json({**content, CHECKSUM: _checksum(content)}, indent=indent)
+
+
+def verify_checksum(text: str | bytes, where: Path | str) -> None:
+    """Compare the JSON of an object with the checksum in it; without one there is nothing to compare.
+
+    Raises:
+        IntegrityError: the content is not the one that was written.
+    """
+    marked = CHECKSUM.encode() in text if isinstance(text, bytes) else CHECKSUM in text
+    content = json.loads(text) if marked else None
+    if isinstance(content, dict):
+        _checked(content, where)
+
+
+def _checked(content: dict[str, Any], where: Path | str) -> dict[str, Any]:
+    stated = content.pop(CHECKSUM, None)
+    if stated is not None and stated != _checksum(content):
+        raise IntegrityError(
+            f"{where}: was changed since it was written (its checksum differs); restore it, or start again with "
+            "another --out."
+        )
+    return content
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    # Through JSON once more: what is read back has lists for tuples and text for every key.
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's content, in hex."""
+    """SHA-256 of a file's content, in hex.
+
+    Raises:
+        OSError: there is no such file, or it cannot be read.
+        IntegrityError: it is not a plain file.
+    """
+    need_file(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_folder(folder: Path) -> str:
+    """SHA-256 over the names and contents of all files in a folder, in hex; empty where it holds other things."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            return ""
+        if path.is_file():
+            digest.update(f"{path.relative_to(folder).as_posix()}\0{sha256_of(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def remove(path: Path) -> None:
+    """Remove whatever is there: a folder with its content, a file, a link (not what it leads to), or nothing."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()

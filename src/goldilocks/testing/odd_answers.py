@@ -1,4 +1,4 @@
-"""Answers that a chat endpoint might send, well-formed and mutated, as Hypothesis strategies, and their contract.
+"""Answers that an endpoint might send, well-formed and mutated, as Hypothesis strategies, and their contract.
 
 Whatever comes, either there is one error of one line, or each item has a label that its answer names, or
 a stated reason why it has none. Nothing is scored in silence, nothing shows the key.
@@ -43,13 +43,12 @@ _PARTS = st.lists(st.one_of(_SCALARS, st.fixed_dictionaries({"type": st.just("te
 _FINISHED = st.sampled_from(("stop", "length", "content_filter", "error", None, 3))
 
 
-def answers() -> st.SearchStrategy[HttpAnswer | Exception]:
-    """Whole HTTP answers of any status, and failures of the transport."""
-    ok = st.builds(
-        HttpAnswer, st.just(200), _headers(), st.one_of(*[_completions()] * 3, _errors(), _mutated(), st.binary())
-    )
+def answers(kind: str = "chat") -> st.SearchStrategy[HttpAnswer | Exception]:
+    """Whole HTTP answers of any status, and failures of the transport, of an endpoint of this kind."""
+    well = _of_kind(kind)
+    ok = st.builds(HttpAnswer, st.just(200), _headers(), st.one_of(*[well] * 3, _errors(), _mutated(well), st.binary()))
     statuses = st.sampled_from((204, 301, 400, 401, 402, 403, 404, 413, 422, 429, 451, 500, 503, 529, 599))
-    failed = st.builds(HttpAnswer, statuses, _headers(), st.one_of(_errors(), _mutated(), st.binary()))
+    failed = st.builds(HttpAnswer, statuses, _headers(), st.one_of(_errors(), _mutated(well), st.binary()))
     broken = st.sampled_from((TimeoutError(), TransportError(f"cannot be reached ({KEY})")))
     return st.one_of(ok, ok, failed, broken)
 
@@ -57,6 +56,44 @@ def answers() -> st.SearchStrategy[HttpAnswer | Exception]:
 def _headers() -> st.SearchStrategy[dict[str, str]]:
     waits = st.sampled_from(("0", "nan", "-1", "inf", "1e400", "Fri, 31 Dec 99999 00:00:00 GMT", KEY, ""))
     return st.one_of(st.just({}), st.fixed_dictionaries({"retry-after": waits}))
+
+
+def _of_kind(kind: str) -> st.SearchStrategy[bytes]:
+    """Well-formed answers of an API."""
+    usage = st.one_of(st.none(), _SCALARS, st.fixed_dictionaries({"input_tokens": _SCALARS, "output_tokens": _SCALARS}))
+    if kind == "chat":
+        return _completions()
+    if kind == "responses":
+        texts = st.one_of(_NAMING, _NAMING, _SENTENCES, st.none())
+        parts = st.fixed_dictionaries({"type": st.sampled_from(("output_text", "refusal", "text")), "text": texts})
+        items = st.fixed_dictionaries(
+            {
+                "type": st.sampled_from(("message", "message", "reasoning")),
+                "content": st.one_of(st.lists(parts, max_size=2), texts),
+            }
+        )
+        reasons = st.sampled_from((None, {"reason": "max_output_tokens"}, {"reason": "content_filter"}, 3))
+        fields = {"output": st.one_of(st.none(), st.lists(items, max_size=2)), "incomplete_details": reasons}
+        return st.fixed_dictionaries(fields | {"usage": usage}).map(_encoded)
+    shares = st.one_of(st.floats(0, 1), st.floats(), _SCALARS)
+    names = st.sampled_from((*LABELS, "ＣＡＲＤ", " card", KEY))
+    tables = st.one_of(
+        st.permutations([*zip(LABELS, (0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05), strict=True)]),
+        st.lists(st.tuples(names, shares), max_size=9),
+    )
+    given = st.one_of(
+        tables.map(lambda table: {"probabilities": [{"value": name, "probability": share} for name, share in table]}),
+        tables.map(lambda table: {"probabilities": dict(table)}),
+        shares.map(lambda share: {"probability": share, "noul": share}),
+        st.fixed_dictionaries({"type": st.just("refusal"), "reason": _SCALARS}),
+        _SCALARS,
+    )
+    named = st.lists(given, max_size=len(LABELS)).map(
+        lambda each: [{"name": str(at), **one} if isinstance(one, dict) else one for at, one in enumerate(each)]
+    )
+    by_place = st.dictionaries(st.integers(0, len(LABELS)).map(str), given, max_size=len(LABELS))
+    answered = st.one_of(named, named, by_place, st.none())
+    return st.fixed_dictionaries({"answers": answered, "usage": usage}).map(_encoded)
 
 
 def _completions() -> st.SearchStrategy[bytes]:
@@ -91,14 +128,12 @@ def _errors() -> st.SearchStrategy[bytes]:
     ).map(_encoded)
 
 
-def _mutated() -> st.SearchStrategy[bytes]:
+def _mutated(well: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
     """Well-formed answers with a piece cut out, replaced, or put in; and JSON of any other shape."""
     return st.one_of(
-        st.builds(_spliced, _completions(), st.integers(0, 200), st.integers(0, 40), st.binary(max_size=6)),
+        st.builds(_spliced, well, st.integers(0, 200), st.integers(0, 40), st.binary(max_size=6)),
         _ANY_JSON.map(_encoded),
-        st.lists(_completions(), max_size=3).map(
-            lambda events: b"".join(b"data: " + event + b"\n\n" for event in events)
-        ),
+        st.lists(well, max_size=3).map(lambda events: b"".join(b"data: " + event + b"\n\n" for event in events)),
     )
 
 
@@ -116,7 +151,9 @@ def raw_answers() -> st.SearchStrategy[bytes]:
     heads = st.sampled_from(
         (b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 503 x\r\nRetry-After: 0\r\n", b"HTTP/9 1\r\n", b"SSH-2.0\r\n")
     )
-    framed = st.one_of(_completions(), _mutated()).map(lambda body: b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+    framed = st.one_of(_completions(), _mutated(_completions())).map(
+        lambda body: b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    )
     whole = st.builds(bytes.__add__, heads, framed)
     return st.one_of(whole, st.builds(_spliced, whole, st.integers(0, 120), st.integers(0, 20), st.binary(max_size=4)))
 
@@ -145,14 +182,14 @@ def _spelt(text: str) -> str:
     return "".join(sign for sign in unicodedata.normalize("NFKC", text).casefold() if sign.isalnum())
 
 
-def check(replies: Sequence[HttpAnswer | Exception], *, several: bool) -> str:
-    """Ask an endpoint that gives these answers about one item each, and hold the model to the contract.
+def check(replies: Sequence[HttpAnswer | Exception], *, several: bool, kind: str = "chat") -> str:
+    """Ask an endpoint of a kind that gives these answers about one item, and hold the model to the contract.
 
     Returns:
         What came of it: ``error``, ``unanswered`` or ``answered``.
     """
     family: Any = plugins.load("families", "api")
-    info = family.describe(Path(), "api://127.0.0.1:1/v1/m?key=FUZZ_KEY&input=1&output=1")
+    info = family.describe(Path(), f"api://127.0.0.1:1/v1/m?key=FUZZ_KEY&input=1&output=1&kind={kind}")
     assert info is not None
     model: Any = family.create(info, None, None, Goal(Output.LABEL, LABELS, several=several), seed=0)
     model.client.sleep = lambda _: None
@@ -185,6 +222,11 @@ def check(replies: Sequence[HttpAnswer | Exception], *, several: bool) -> str:
     assert model.spending_log.own().unanswered == bool(problem)
     named = value if several else (value,)
     assert problem or set(named) <= set(LABELS), named
+    if kind in ("decisions", "systemone"):
+        shares = [record.scores[label] for label in LABELS]
+        assert problem or all(0 <= share <= 1 for share in shares), shares
+        assert problem or several or abs(sum(shares) - 1) < 1e-4, shares
+        return "unanswered" if problem else "answered"
     sent = _spelt("".join(text for reply in replies if isinstance(reply, HttpAnswer) for text in _texts(reply.body)))
     for label in () if problem else named:
         spellings = (label, label.replace("non_", "not "))  # "not toxic" names non_toxic

@@ -19,7 +19,7 @@ import numpy as np
 
 from goldilocks import plugins
 from goldilocks.answers import Answers
-from goldilocks.errors import InputError, IntegrityError
+from goldilocks.errors import GoldilocksError, InputError, IntegrityError
 from goldilocks.nets.training.checkpoints import read_checkpoint, write_checkpoint
 from goldilocks.nets.training.schedules import Span
 from goldilocks.nets.training.sharding import read_sharded, write_sharded
@@ -38,6 +38,8 @@ from goldilocks.protocols import (
 )
 from goldilocks.records import Candidate, Goal, Part, Text, TrainingConfig, Workload
 from goldilocks.settings import with_training
+from goldilocks.support.files import sha256_of_folder
+from goldilocks.support.machine.out_of_memory import out_of_memory
 from goldilocks.tuning.schedule import nested_order
 from goldilocks.tuning.training_set import TrainingSet
 from goldilocks.tuning.variants import joint_probabilities
@@ -380,7 +382,7 @@ class Run:
             shutil.rmtree(folder / name, ignore_errors=True)
             (folder / name).mkdir(parents=True)
             self._fitted.save(folder / name)
-            content["model"] = name
+            content |= {"model": name, "model_sha256": sha256_of_folder(folder / name)}
         write_checkpoint(folder, content, {})
         for old in folder.glob("model-*"):
             if old.name != content.get("model"):
@@ -419,6 +421,17 @@ class Run:
                     f"{folder}: the checkpoint is of {key} {content.get(key)!r}, this run of {value!r}; "
                     "remove it to start the run anew."
                 )
+        try:
+            self._take_up(content, tensors, folder)
+        except Exception as error:
+            if isinstance(error, GoldilocksError) or out_of_memory(error):
+                raise
+            what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise IntegrityError(
+                f"{folder}: the checkpoint is damaged ({what}); remove it to start the run anew."
+            ) from error
+
+    def _take_up(self, content: Mapping[str, Any], tensors: dict[str, Any], folder: Path) -> None:
         self._tested_factor = content.get("rate_factor")
         if _VARIANT_PROBABILITIES in tensors:
             self._taught = tensors.pop(_VARIANT_PROBABILITIES).numpy()
@@ -427,7 +440,10 @@ class Run:
             if "span" in content:
                 self._learning().span = Span(**content["span"])
         elif "model" in content:
-            self._fitted = self._charged(self._family.restore(folder / content["model"]))
+            model = folder / content["model"]
+            if content.get("model_sha256") not in (None, sha256_of_folder(model)):
+                raise ValueError(f"{model.name} was changed since it was written")
+            self._fitted = self._charged(self._family.restore(model))
         self.share, self.seconds = content["share"], content["seconds"]
 
 

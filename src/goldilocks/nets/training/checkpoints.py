@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.nets.training.weight_names import read_weights
-from goldilocks.support.files import write_text
+from goldilocks.support.files import need_file, read_text, sha256_of, verify_checksum, with_checksum, write_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +44,8 @@ def write_checkpoint(folder: Path, facts: Mapping[str, Any], tensors: Mapping[st
         save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, folder / name)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{folder}: cannot be written ({error}); free space or choose another --out.") from error
-    write_text(index, json.dumps({"version": VERSION, "tensors": name, **facts}, ensure_ascii=False))
+    content = {"version": VERSION, "tensors": name, "tensors_sha256": sha256_of(folder / name), **facts}
+    write_text(index, with_checksum(content, indent=None))
     for old in folder.glob("state-*.safetensors"):
         if old.name != name:
             old.unlink(missing_ok=True)
@@ -60,7 +61,10 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     with reading(folder) as facts:
         if "shards" in facts:
             raise IntegrityError(f"{folder}: the checkpoint is of a run with --shard; resume with the same options.")
-        return facts, read_weights(folder / facts["tensors"])
+        tensors = folder / facts["tensors"]
+        if facts.get("tensors_sha256") not in (None, sha256_of(tensors)):
+            raise ValueError(f"{tensors.name} was changed since it was written")
+        return facts, read_weights(tensors)
 
 
 @contextmanager
@@ -75,11 +79,14 @@ def reading(folder: Path) -> Iterator[dict[str, Any]]:
 
     index = folder / INDEX
     try:
-        facts = json.loads(index.read_text(encoding="utf-8"))
+        need_file(index)
+        text = read_text(index)
+        facts = json.loads(text)
         if facts["version"] != VERSION:
             raise IntegrityError(
                 f"{index}: format version {facts['version']}, this reads {VERSION}; start the run anew."
             )
+        verify_checksum(text, index)
         yield facts
     except FileNotFoundError as error:
         raise MissingError(f"{folder}: holds no checkpoint ({error.filename} is not there).") from error

@@ -109,13 +109,13 @@ def parse(source: str) -> Endpoint:
         parts = urlsplit(source)
         hostname, port = parts.hostname, parts.port
     except ValueError as error:
-        raise InputError(f"{source.split('?')[0]}: names no endpoint ({error}); write api://host/v1/model.") from error
+        raise InputError(f"{_shown(source)}: names no endpoint ({error}); write api://host/v1/model.") from error
     path = parts.path.strip("/")
     before, version, model = path.partition("v1/")
     if not version:
         before, model = "", path
-    if not hostname or not model or parts.username:
-        raise InputError(f"{source.split('?')[0]}: names no endpoint; write api://host/v1/model?key=VARIABLE.")
+    if not hostname or not model or "@" in parts.netloc:
+        raise InputError(f"{_shown(source)}: names no endpoint; write api://host/v1/model?key=VARIABLE.")
     scheme = "http" if _on_this_machine(hostname) else "https"
     host = f"[{hostname}]" if ":" in hostname else hostname
     host = f"{host}:{port}" if port else host
@@ -162,6 +162,12 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...], source: str) -> str
     if value not in allowed:
         raise InputError(f"{source.split('?')[0]}: {name} is {value!r}; it must be {' or '.join(allowed)}.")
     return value
+
+
+def _shown(source: str) -> str:
+    """The address without its terms, and without what precedes the host: it may be a key."""
+    scheme, separator, rest = source.split("?")[0].partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
 def priced(source: str, input_price: float, output_price: float, cap: float) -> str:

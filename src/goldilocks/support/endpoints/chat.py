@@ -6,13 +6,20 @@ Source: OpenAI's API reference, "Create chat completion", and how vLLM, llama.cp
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from goldilocks.support.endpoints.address import LIMIT_NAMES, Dialect
 from goldilocks.support.endpoints.answer_text import without_reasoning
-from goldilocks.support.endpoints.server_errors import ServerError, cleaned, holds_error, read_error, whole, without_key
+from goldilocks.support.endpoints.server_errors import (
+    ServerError,
+    cleaned,
+    error_of,
+    holds_error,
+    whole,
+    without_secret,
+)
 
 TOKENS_PER_CHARACTER = 0.5
 """A careful guess, for what a request may cost before it is sent (English takes half of it, Chinese more)."""
@@ -26,12 +33,14 @@ the search for labels, would take long over megabytes."""
 
 _UNSUPPORTED = (
     r"unsupported|not supported|not support|unrecognized|unknown|unexpected|not permitted|not allowed|not enabled"
-    r"|extra |invalid.?(?:parameter|argument)|use '?max|does not (?:exist|accept|support)"
+    r"|extra |invalid.?(?:parameter|argument|field)|use [`'\"]?max|does not (?:exist|accept|support|recogni[sz]e)"
+    r"|not recogni[sz]ed|deprecated|not a valid|not available|extra_forbidden|不支持|不允许|未知|无效|非法"
 )
 _ANY_FORMAT = r"response.?format|json.?schema|structured.?output|guided|grammar|requested parameters"
 _NO_SYSTEM = (
     r"system.?(?:role|message|prompt|instruction)|role.{0,20}system|'system'|developer instruction|roles must alternate"
-    r"|role.{0,40}(?:'user'|user.{0,10}assistant)"
+    r"|role.{0,40}(?:'user'|user.{0,10}assistant)|only.{0,40}\broles?\b|'user'.{0,60}'role'"
+    r"|system.{0,3}角色|角色.{0,10}system"
 )
 
 
@@ -182,21 +191,23 @@ def read_answer(raw: bytes, *, request: ChatRequest, n_sent: int, seconds: float
     Raises:
         NoCompletionError: it is neither.
     """
+    content = body_of(raw, key, streamed=_streamed)
+    wrong = error_in(content, key, besides="choices")
+    return wrong or completion_of(content, raw, request=request, n_sent=n_sent, seconds=seconds, key=key)
+
+
+def completion_of(
+    content: Mapping[str, Any], raw: bytes, *, request: ChatRequest, n_sent: int, seconds: float, key: str
+) -> Completion | ServerError:
+    """The completion in the JSON of a body; see ``read_answer``."""
     try:
-        content = _content(raw)
-        if content.get("error") or (not content.get("choices") and holds_error(content)):
-            return read_error(json.dumps(content).encode(), 200, key)
-        choice = content["choices"][0] if content["choices"] != [] else _withheld(content)
+        choice = _first(content["choices"]) or _withheld(content)
         if isinstance(choice.get("error"), dict):
-            return read_error(json.dumps(choice).encode(), 200, key)
+            return error_of(choice, 200, key)
         message = choice.get("message")
-        if message is None and "text" not in choice and choice.get("finish_reason"):
-            message = {}
-        text = _text(choice["text"] if message is None else message.get("content"))
+        text = text_of(choice.get("text") if message is None else message.get("content"))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-        wrong = NoCompletionError(cleaned(raw[:2_000].decode("utf-8", "replace"), key, 60))
-        wrong.broken_off = _is_broken_off(raw, error)
-        raise wrong from error
+        raise NoCompletionError(begins(raw, key)) from error
     finish = choice.get("finish_reason")
     refusal = message.get("refusal") if isinstance(message, dict) else None
     refusal = refusal if isinstance(refusal, str) else ""
@@ -205,7 +216,7 @@ def read_answer(raw: bytes, *, request: ChatRequest, n_sent: int, seconds: float
     used = content.get("usage")
     used = used if isinstance(used, dict) else {}
     limit = _MAX_PER_TOKEN * (request.max_tokens + (SCHEMA_TOKENS if request.schema else 0))
-    answer = without_key(without_reasoning(whole(text)), key)[:limit]
+    answer = without_secret(without_reasoning(whole(text))[:limit], key)
     return Completion(
         answer if request.schema else _before(answer, request.stops),
         tokens_stated(used.get("prompt_tokens"), n_sent),
@@ -214,6 +225,63 @@ def read_answer(raw: bytes, *, request: ChatRequest, n_sent: int, seconds: float
         truncated=finish in ("length", "max_tokens", "MAX_TOKENS"),
         refusal=cleaned(refusal, key),
     )
+
+
+def begins(raw: bytes, key: str) -> str:
+    """How a body begins, in words that can be shown."""
+    return cleaned(raw[:2_000].decode("utf-8", "replace"), key, 60)
+
+
+def body_of(
+    raw: bytes, key: str, *, streamed: Callable[[Sequence[Mapping[str, Any]]], dict[str, Any]]
+) -> dict[str, Any]:
+    """The JSON object of a body of status 200; of server-sent events, which nobody asked for, what ``streamed`` makes.
+
+    A key that is twice in an object has no value: which one is meant, only the server knows.
+
+    Raises:
+        NoCompletionError: there is none, or it ends in its middle.
+    """
+    try:
+        if raw.lstrip().startswith(_BEGINNINGS[1:]):
+            return streamed(_events(raw))
+        return _object(raw)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        wrong = NoCompletionError(begins(raw, key))
+        wrong.broken_off = _is_broken_off(raw, error)
+        raise wrong from error
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    content = json.loads(raw.decode("utf-8-sig", "replace"), object_pairs_hook=_unambiguous)
+    if not isinstance(content, dict):
+        raise TypeError("no object")
+    return content
+
+
+def error_in(content: Mapping[str, Any], key: str, *, besides: str) -> ServerError | None:
+    """The error that an object of status 200 holds in any of the common shapes; ``besides``: the key of an answer."""
+    if content.get("error") or (not content.get(besides) and holds_error(content)):
+        return error_of(content, 200, key)
+    return None
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        content |= {name: None for name in content if names.count(name) > 1}
+    return content
+
+
+def _first(choices: Any) -> dict[str, Any] | None:
+    """The first choice; ``None`` where a server sends null, or none."""
+    if choices is None or choices == []:
+        return None
+    first = choices[0]
+    if first is not None and not isinstance(first, dict):
+        raise TypeError("a choice is no object")
+    return first
 
 
 def _withheld(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -227,52 +295,51 @@ _BEGINNINGS = (b"{", b"data:", b"event:", b"id:", b"retry:", b":")
 """How JSON and server-sent events begin."""
 
 
-class _BrokenOffError(ValueError):
+class BrokenOffError(ValueError):
     """A stream has ended without its end."""
 
 
 def _is_broken_off(raw: bytes, error: Exception) -> bool:
-    begins = raw.lstrip().startswith(_BEGINNINGS)
+    starts = raw.lstrip().startswith(_BEGINNINGS)
     at_end = (isinstance(error, json.JSONDecodeError) and not error.doc[error.pos + 1 :].strip()) or (
         isinstance(error, json.JSONDecodeError) and "Unterminated string" in error.msg
     )
-    return begins and (at_end or isinstance(error, _BrokenOffError))
+    return not raw.strip() or (starts and (at_end or isinstance(error, BrokenOffError)))
 
 
-def _content(raw: bytes) -> dict[str, Any]:
-    if raw.lstrip().startswith(_BEGINNINGS[1:]):
-        return _streamed(raw)
-    content = json.loads(raw.decode("utf-8-sig", "replace"))
-    if not isinstance(content, dict):
-        raise TypeError("no object")
-    return content
+_END: dict[str, Any] = {"[DONE]": True}
+"""Stands for the line that ends a stream."""
 
 
-def _streamed(raw: bytes) -> dict[str, Any]:
-    """One completion from server-sent events, which some servers send without being asked to stream."""
+def _events(raw: bytes) -> list[dict[str, Any]]:
+    """The JSON of server-sent events."""
+    payloads = [line.removeprefix(b"data:").strip() for line in raw.splitlines() if line.startswith(b"data:")]
+    return [
+        _END if payload == b"[DONE]" else json.loads(payload.decode("utf-8", "replace"))
+        for payload in payloads
+        if payload
+    ]
+
+
+def _streamed(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One completion from the events of a stream."""
     parts: list[str] = []
     whole_answer: dict[str, Any] = {}
-    ended = False
-    for line in raw.splitlines():
-        payload = line.removeprefix(b"data:").strip()
-        ended = ended or payload == b"[DONE]"
-        if not line.startswith(b"data:") or payload == b"[DONE]" or not payload:
-            continue
-        event = json.loads(payload.decode("utf-8", "replace"))
+    for event in events:
         if event.get("error"):
             return {"error": event["error"]}
         whole_answer |= {name: event[name] for name in ("usage",) if event.get(name)}
         for choice in event.get("choices") or ():
             inner = choice.get("delta") or choice.get("message") or {}
-            parts.append(_text(inner.get("content")))
+            parts.append(text_of(inner.get("content")))
             whole_answer["finish"] = choice.get("finish_reason") or whole_answer.get("finish")
-    if not ended and not whole_answer.get("finish"):
-        raise _BrokenOffError("no end")
+    if _END not in events and not whole_answer.get("finish"):
+        raise BrokenOffError("no end")
     choice = {"message": {"content": "".join(parts)}, "finish_reason": whole_answer.get("finish")}
     return {"choices": [choice], "usage": whole_answer.get("usage")}
 
 
-def _text(content: Any) -> str:
+def text_of(content: Any) -> str:
     """The text of a message: a string, a list of parts of which those of text are joined, or null.
 
     Raises:

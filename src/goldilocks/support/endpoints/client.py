@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import json
+import math
 import os
 import random
 import threading
@@ -31,6 +32,8 @@ from goldilocks.support.endpoints.usage import Usage
 _TRANSIENT = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 _TRIES = 5
 _LONGEST_WAIT = 60.0
+_LONGEST_ASKED = 600.0
+"""Seconds of a ``Retry-After`` beyond which nothing is sent again: a quota of an hour or a day is used up."""
 _DIALECT_CHANGES = 8
 """Maximum number of changes of the dialect for one request: each part of it once, and those of other threads."""
 
@@ -46,6 +49,7 @@ class Client:
     """In a search one file for all its candidates and sessions."""
     _dialect: Dialect | None = None
     _structured_works: bool = False
+    _has_answered: bool = False
     _reserved: float = 0.0
     _next: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -176,6 +180,7 @@ class Client:
                 problem = cleaned(str(error), key)
             else:
                 if isinstance(answer, Completion):
+                    self._has_answered = True
                     self._structured_works |= request.schema is not None and dialect.structured
                     return replace(answer, limit=request.limit(dialect))
                 another = adapted(dialect, answer, request, structured_works=self._structured_works)
@@ -186,6 +191,12 @@ class Client:
                 problem = f"answered with {answer}"
                 self._raise_if_lasting(answer, problem)
                 wait = _retry_after(retry_after, wait)
+                if wait > _LONGEST_ASKED:
+                    raise EndpointError(
+                        f"{self.endpoint}: {problem} and asks to wait {min(wait, 1e9):,.0f} s; try later, or leave the "
+                        "endpoint out."
+                    )
+                wait = min(wait, _LONGEST_WAIT)
             attempt += 1
             if attempt < _TRIES:
                 self.sleep(wait)
@@ -265,6 +276,8 @@ class Client:
         except NoCompletionError as error:
             if error.broken_off:
                 raise TransportError(f"broke off its answer (it begins {str(error)!r})") from error
+            if self._has_answered:  # a page of a proxy, say, in the middle of a run
+                raise TransportError(f"sent no answer as before, but what begins {str(error)!r}") from error
             raise EndpointError(
                 f"{self.endpoint}: its answer is not JSON as {request.path} gives it (it begins {str(error)!r}); "
                 "check the address and its kind (?kind=), or leave the endpoint out."
@@ -289,7 +302,7 @@ def _advice(error: ServerError, endpoint: Endpoint) -> str:
 
 
 def _retry_after(stated: str | None, otherwise: float) -> float:
-    """Seconds that ``Retry-After`` asks for (a number, or a date), at most a minute."""
+    """Seconds that ``Retry-After`` asks for: a number, or a date."""
     if not stated:
         return otherwise
     try:
@@ -299,4 +312,4 @@ def _retry_after(stated: str | None, otherwise: float) -> float:
             wait = email.utils.parsedate_to_datetime(stated).timestamp() - time.time()
         except (ValueError, OverflowError, TypeError, OSError):
             return otherwise
-    return min(_LONGEST_WAIT, max(0.0, wait))
+    return otherwise if math.isnan(wait) else max(0.0, wait)

@@ -8,15 +8,21 @@ asked in rounds, first within groups, then between the winners of the groups.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from goldilocks.support.endpoints.address import Dialect
-from goldilocks.support.endpoints.chat import Completion, NoCompletionError, tokens_stated
-from goldilocks.support.endpoints.server_errors import ServerError, cleaned, read_error
+from goldilocks.support.endpoints.chat import (
+    Completion,
+    NoCompletionError,
+    begins,
+    body_of,
+    error_in,
+    tokens_stated,
+)
+from goldilocks.support.endpoints.server_errors import ServerError, cleaned
 
 MAX_OPTIONS = 255
 """Options of a choice question."""
@@ -111,15 +117,16 @@ class DecisionRequest:
         Raises:
             NoCompletionError: it is neither.
         """
+        content = body_of(raw, key, streamed=_no_stream)
+        if (wrong := error_in(content, key, besides="answers")) is not None:
+            return wrong
         try:
-            content = json.loads(raw.decode("utf-8-sig", "replace"))
-            if content.get("error"):
-                return read_error(raw, 200, key)
-            answers = content["answers"]
+            answers = content["answers"] or {}
             given = [self._answer(answers, place) for place in range(len(self.questions))]
         except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-            raise NoCompletionError(cleaned(raw[:2_000].decode("utf-8", "replace"), key, 60)) from error
-        used = content.get("usage") if isinstance(content.get("usage"), dict) else {}
+            raise NoCompletionError(begins(raw, key)) from error
+        stated = content.get("usage")
+        used: Mapping[str, Any] = stated if isinstance(stated, dict) else {}
         shares: list[Mapping[str, float]] = []
         refusal = problem = ""
         for question, answer in zip(self.questions, given, strict=True):
@@ -141,7 +148,13 @@ class DecisionRequest:
         if isinstance(answers, Mapping):
             return answers.get(str(place))
         named = [answer for answer in answers if isinstance(answer, Mapping) and answer.get("name") == str(place)]
-        return named[0] if named else answers[place]
+        if len(named) > 1:
+            return None
+        return named[0] if named else answers[place] if place < len(answers) else None
+
+
+def _no_stream(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: ARG001
+    raise TypeError("answers of decision endpoints are not streamed")
 
 
 def _refused(answer: Any) -> bool:
@@ -165,6 +178,8 @@ def _shares(answer: Any, question: Question) -> tuple[dict[str, float], str]:
     if isinstance(pairs, list):
         named = [pair for pair in pairs if isinstance(pair, Mapping)]
         pairs = {str(pair.get("value")): pair.get("probability") for pair in named}
+        if len(pairs) < len(named):
+            return {}, "the endpoint answered twice for one label"
     if not isinstance(pairs, Mapping):
         return {}, "the endpoint gave no probabilities"
     strange = [name for name in pairs if name not in question.options]

@@ -343,9 +343,9 @@ def _from_json(text: str, matcher: _Matcher) -> list[str] | None:
         return None
     try:
         value, _ = json.JSONDecoder().raw_decode(text[begins:])
+        return _values(value, matcher)
     except (ValueError, RecursionError):
         return None
-    return _values(value, matcher)
 
 
 def _values(value: Any, matcher: _Matcher) -> list[str] | None:

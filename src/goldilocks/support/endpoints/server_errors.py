@@ -50,8 +50,10 @@ _BUSY = re.compile(
     r"rate.?limit|too many requests|overload|busy|try again|time.?out|timed out|temporar|unavailable|capacity"
     r"|server.?error|upstream|internal error"
 )
+_STATUS_OF_GRPC = {3: 400, 4: 504, 5: 404, 7: 403, 8: 429, 9: 400, 11: 400, 12: 501, 13: 500, 14: 503, 16: 401}
+"""Codes of gRPC, which its HTTP gateways send, and what the gateways translate them to."""
 _STATUS_OF_TYPE = (
-    (re.compile(r"rate.?limit|too many requests"), 429),
+    (re.compile(r"rate.?limit|too many requests|resource.?exhausted"), 429),
     (re.compile(r"overload"), 529),
     (re.compile(r"time.?out"), 504),
     (re.compile(r"(?:invalid|incorrect).?api.?key|authenticat(?:ion|ed)|unauthorized"), 401),
@@ -112,10 +114,17 @@ def read_error(raw: bytes, status: int, key: str) -> ServerError:
     except (ValueError, RecursionError):
         text = re.sub(r"(?s)<(script|style|head)\b.*?</\1>|<[^>]*>", " ", raw[:20_000].decode("utf-8", "replace"))
         return ServerError(status, cleaned(text, key))
+    return error_of(content, status, key)
+
+
+def error_of(content: Any, status: int, key: str) -> ServerError:
+    """The error in the JSON of an answer, of whatever shape; see ``read_error``."""
     message, kinds, named = "", list[str](), status
     for node in _nodes(content):
         message = message or _message(node)
-        kinds += [str(node[name]) for name in ("code", "type", "param", "status", "loc") if node.get(name) is not None]
+        kinds += [
+            _short(node[name]) for name in ("code", "type", "param", "status", "loc") if node.get(name) is not None
+        ]
         if status == 200:
             named = _status_in(node) or named
     if not message and isinstance(content, str):
@@ -123,6 +132,13 @@ def read_error(raw: bytes, status: int, key: str) -> ServerError:
     kind = cleaned(" ".join(kinds), key).casefold()
     words = cleaned(message, key)
     return ServerError(named if named != 200 else _status_of(f"{kind} {words}".casefold()), words, kind)
+
+
+def _short(value: Any) -> str:
+    """A scalar, or a list of scalars such as the ``loc`` of FastAPI, as text."""
+    if isinstance(value, list):
+        return " ".join(repr(part) for part in value[:10] if not isinstance(part, list | dict))
+    return "" if isinstance(value, dict) else str(value)
 
 
 def holds_error(content: Mapping[str, Any]) -> bool:
@@ -135,15 +151,19 @@ def holds_error(content: Mapping[str, Any]) -> bool:
     return any(_message(node) for node in _nodes(content))
 
 
-def _nodes(content: Any) -> Iterator[Mapping[str, Any]]:
+_DEEPEST = 8
+"""Levels of JSON in which an error is looked for."""
+
+
+def _nodes(content: Any, levels: int = _DEEPEST) -> Iterator[Mapping[str, Any]]:
     """The JSON objects that may hold the error, the innermost known place first."""
-    if isinstance(content, list):
+    if isinstance(content, list) and levels:
         for part in content[:3]:
-            yield from _nodes(part)
-    if not isinstance(content, dict):
+            yield from _nodes(part, levels - 1)
+    if not isinstance(content, dict) or not levels:
         return
     for name in ("error", "errors", "detail", "fault", "base_resp", "metadata"):
-        yield from _nodes(content.get(name))
+        yield from _nodes(content.get(name), levels - 1)
     yield content
 
 
@@ -165,7 +185,7 @@ def _status_in(node: Mapping[str, Any]) -> int | None:
         number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) == 3 else value
         if type(number) is int and 400 <= number <= 599:
             return number
-    return None
+    return _STATUS_OF_GRPC.get(node["code"]) if type(node.get("code")) is int and "message" in node else None
 
 
 def _status_of(words: str) -> int:
@@ -186,7 +206,7 @@ def cleaned(text: str, key: str, limit: int = MAX_CHARACTERS) -> str:
     text = _UNICODE_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text[:20_000])
     text = _ESCAPES.sub("", whole(text))
     printable = "".join(sign for sign in text if sign.isprintable() or sign.isspace())
-    printable = _without_parts(without_key(_CREDENTIALS.sub(REMOVED, without_key(printable, key)), key), key)
+    printable = without_secret(_without_beginnings(_CREDENTIALS.sub(REMOVED, without_key(printable, key)), key), key)
     line = " ".join(printable.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
@@ -196,20 +216,43 @@ def without_key(text: str, key: str) -> str:
     return text.replace(key, REMOVED) if key else text
 
 
+def without_secret(text: str, key: str) -> str:
+    """The text with the key replaced, also where it is in pieces or in another spelling."""
+    return _without_pieces(without_key(text, key), key)
+
+
 _PIECE = 8
 """Characters of a key in a row that give it away."""
+_IN_WORD = re.compile(r"[\w%+/=.~*-]")
 
 
-def _without_parts(text: str, key: str) -> str:
-    """Without words that begin as the key does, as servers show keys they do not know, and without pieces of it.
+def _without_beginnings(text: str, key: str) -> str:
+    """Without words that begin as the key does, as servers show keys they do not know."""
+    return text if len(key) < _PIECE else re.sub(rf"{re.escape(key[:6])}\S*", REMOVED, text)
+
+
+def _without_pieces(text: str, key: str) -> str:
+    """Without the words that hold a piece of the key.
 
     Pieces are found in the spellings in which a server may send a request back: as it is, in base64, in hexadecimal
     digits and percent-encoded, whatever the case.
     """
     if len(key) < _PIECE:
         return text
-    text = re.sub(rf"{re.escape(key[:6])}\S*", REMOVED, text)
-    return _pieces(key).sub(REMOVED, text)
+    shown: list[str] = []
+    done = 0
+    # The words are found by hand: with words around the pieces, the pattern takes the square of the time on a long one.
+    for match in _pieces(key).finditer(text):
+        start, end = max(match.start(), done), match.end()
+        if end <= done:
+            continue
+        while start > done and _IN_WORD.match(text[start - 1]):
+            start -= 1
+        while end < len(text) and _IN_WORD.match(text[end]):
+            end += 1
+        shown += [text[done:start], REMOVED]
+        done = end
+    return "".join([*shown, text[done:]])
 
 
 @lru_cache(maxsize=8)
@@ -220,8 +263,7 @@ def _pieces(key: str) -> re.Pattern[str]:
     for sent in (raw, b"Bearer " + raw, b"r " + raw, b" " + raw):  # each alignment in base64
         spellings += [b64encode(sent).decode().rstrip("=")[3:-3], urlsafe_b64encode(sent).decode().rstrip("=")[3:-3]]
     pieces = {spelt[place : place + _PIECE] for spelt in spellings for place in range(max(0, len(spelt) - _PIECE + 1))}
-    word = r"[\w%+/=.~*-]*"
-    return re.compile(f"{word}(?:{'|'.join(map(re.escape, sorted(pieces)))}){word}", re.IGNORECASE)
+    return re.compile("|".join(map(re.escape, sorted(pieces))), re.IGNORECASE)
 
 
 def whole(text: str) -> str:

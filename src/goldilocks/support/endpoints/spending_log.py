@@ -1,17 +1,18 @@
 """Spending log: what requests to endpoints have cost. In a search, one file that all its sessions and processes share.
 
-Each answered request is one line, on disk before its answer is used. Whatever process is killed, the money is known,
-and a cap holds over candidates, rungs and ``--resume``.
+Each answered request is one line with its checksum, on disk before its answer is used. Whatever process is killed, the
+money is known, and a cap holds over candidates, rungs and ``--resume``.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from goldilocks.support.endpoints.usage import Usage
-from goldilocks.support.files import append_line
+from goldilocks.support.files import append_line, need_file, verify_checksum, with_checksum
 
 _COUNTS = tuple(field.name for field in fields(Usage))
 
@@ -39,7 +40,7 @@ class SpendingLog:
         self._catch_up()
         # A line that a power cut broke off is closed first, so that this one stands on its own.
         broken = self.path.exists() and self.path.stat().st_size > self._read_up_to
-        append_line(self.path, ("\n" if broken else "") + json.dumps(line, ensure_ascii=False))
+        append_line(self.path, ("\n" if broken else "") + with_checksum(line, indent=None))
 
     def spent(self, endpoint: str) -> float:
         """Money for requests to this endpoint, by all spenders."""
@@ -61,7 +62,10 @@ class SpendingLog:
 
     def _catch_up(self) -> None:
         """Read what has been added since, by this process or another."""
-        if self.path is None or not self.path.exists() or self.path.stat().st_size <= self._read_up_to:
+        if self.path is None or not self.path.exists():
+            return
+        need_file(self.path)
+        if self.path.stat().st_size <= self._read_up_to:
             return
         with self.path.open("rb") as file:
             file.seek(self._read_up_to)
@@ -71,8 +75,18 @@ class SpendingLog:
         for line in complete.split(b"\n"):
             try:
                 raw = json.loads(line)
+                verify_checksum(line, self.path)
                 # Required: the first four. An older Goldilocks wrote no others.
                 counts = {name: raw[name] for name in _COUNTS[:4]} | {name: raw.get(name, 0) for name in _COUNTS[4:]}
-                self._count(raw["endpoint"], raw["by"], Usage(**{**counts, "money": float(raw["money"])}))
-            except (ValueError, RecursionError, KeyError, TypeError):  # broken off by a power cut: at most one request
+                counts = {name: float(count) if name == "money" else int(count) for name, count in counts.items()}
+                if not all(0 <= count < math.inf for count in counts.values()):
+                    continue
+                self._count(str(raw["endpoint"]), str(raw["by"]), Usage(**counts))
+            except (
+                ArithmeticError,
+                ValueError,
+                RecursionError,
+                KeyError,
+                TypeError,
+            ):  # broken off by a power cut: at most one request
                 continue

@@ -7,7 +7,8 @@ reported in another, and a record is read by programs. The front ends translate 
 ``localised``   English text that was composed elsewhere, such as an exception or a sentence of ``decision.json``. It is
                 matched against the messages of the catalogue, ``{0} of {1} rows`` included; what takes the place of a
                 placeholder is translated the same way, and what matches nothing stays as it is. A name of a model, a
-                family or a method is never translated: the translation has ``{0!s}`` in its place.
+                family or a method is never translated: the translation has ``{0!s}`` in its place. Nor is a path: what
+                has a slash and no space is taken for one, and front ends name the others (``keep_paths``).
 
 The language belongs to the context (``contextvars``): English unless a front end chooses another.
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import gettext as _gettext
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ _WEAK = 8
 """A message with fewer letters outside its placeholders, such as ``{0} to {1}``, matches only values without spaces."""
 _PROSE = re.compile(r"[A-Za-z]?[a-z]+(?: [a-z]+){2,}")
 """Three words in a row, which no name has."""
+_PATH = re.compile(r"(?![^\sa-z/]+/mo$)\S*/\S*")
+"""A path, an address, or the name of a candidate; ``USD/mo`` is none."""
+_PATHS: ContextVar[frozenset[str]] = ContextVar("goldilocks_paths", default=frozenset())
 _LANGUAGE: ContextVar[str] = ContextVar("goldilocks_language", default=SOURCE_LANGUAGE)
 
 
@@ -53,6 +57,11 @@ def language() -> str:
 def use_language(code: str) -> None:
     """Show messages in this language from here on, in this context."""
     _LANGUAGE.set(code)
+
+
+def keep_paths(paths: Iterable[str]) -> None:
+    """Translate none of these in this context: a folder may be called as a message is, such as ``run`` or ``data``."""
+    _PATHS.set(frozenset(paths))
 
 
 @contextmanager
@@ -148,8 +157,14 @@ def localised(text: str) -> str:
     return text if code == SOURCE_LANGUAGE or not text else _localised(code, text)
 
 
-@lru_cache(maxsize=10_000)
 def _localised(code: str, text: str) -> str:
+    return _translated(code, text, _PATHS.get())
+
+
+@lru_cache(maxsize=10_000)
+def _translated(code: str, text: str, paths: frozenset[str]) -> str:
+    if text in paths or _PATH.fullmatch(text):
+        return text
     whole = _rows(code, text) or _message(code, text)
     if whole is not None:
         return whole
@@ -241,7 +256,8 @@ def _behind_colon(code: str, text: str) -> str | None:
         name, rest = text[: match.start()], text[match.end() :]
         message = _localised(code, rest)
         if message != rest:
-            return f"{_message(code, name) or name}\N{FULLWIDTH COLON}{message}"
+            shown = name if name in _PATHS.get() else _message(code, name) or name
+            return f"{shown}\N{FULLWIDTH COLON}{message}"
     return None
 
 
