@@ -82,7 +82,7 @@ class Fuzz:
         self.footprints: dict[str, Any] = {}
         made = made or folder / "made"
         self.task = made / "task.yaml"
-        run_store.footprint_of = self._footprint  # type: ignore[assignment]
+        vars(run_store)["footprint_of"] = self._footprint
         if not made.exists():
             made.mkdir()
             _write_task(made)

@@ -332,7 +332,8 @@ def test_account_with_odd_lines_counts_the_others(tmp_path: Path) -> None:
         SpendingLog(tmp_path / "account.jsonl").spent("e")
     del whole["checksum"]
     (tmp_path / "account.jsonl").write_text(json.dumps(whole) + "\n")
-    for money in (float("nan"), -100.0, "1", [], None, 1e400, float("inf")):
+    odd: tuple[Any, ...] = (float("nan"), -100.0, "1", [], None, 1e400, float("inf"))
+    for money in odd:
         append_line(tmp_path / "account.jsonl", json.dumps(whole | {"money": money}))
     assert SpendingLog(tmp_path / "account.jsonl", "x").spent("e") == 0.5 + 1  # "1" is a number
     os.mkfifo(tmp_path / "fifo")
