@@ -158,7 +158,8 @@ def test_incumbent_with_fewer_rows_is_refused_before_anything_runs(tmp_path: Pat
 def test_run_without_stored_baselines_is_decided_again_without_a_verdict(useful: Path, tmp_path: Path) -> None:
     old = Path(shutil.copytree(useful / "run", tmp_path / "old"))
     (old / "baselines.json").unlink()
-    assert "baselines.json: decision.json was made from it and it is missing" in run("decide", old).stderr
+    missing = run("decide", old, "--out", tmp_path / "again")
+    assert "baselines.json: decision.json was made from it and it is missing" in missing.stderr
     decision = json.loads((old / "decision.json").read_text())
     del decision["inputs"], decision["checksum"]  # as versions wrote it that kept no baselines
     (old / "decision.json").write_text(json.dumps(decision))
