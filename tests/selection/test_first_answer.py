@@ -14,7 +14,7 @@ from goldilocks import plugins
 from goldilocks.errors import BudgetError, IntegrityError
 from goldilocks.policies import value
 from goldilocks.records import Candidate, Forecast, Pool, Text
-from goldilocks.selection.first_answer import finish_cheapest
+from goldilocks.selection.first_answer import cheap_candidates, finish_cheapest
 from goldilocks.selection.race import RaceContext, race
 from goldilocks.selection.screen import nothing_screened, worth_screening
 from goldilocks.support.machine.clock import Clock
@@ -80,6 +80,15 @@ def test_nothing_is_bought_twice_and_nothing_dear_at_first(tmp_path: Path) -> No
     alone = replace(slow(tmp_path / "b", 500.0, read=1.0, step=0.1), pool=only, screening=nothing_screened(only))
     finish_cheapest(alone, policy)
     assert finished(alone) == []
+
+
+@pytest.mark.parametrize(("budget", "first"), [(240.0, ["crf/words/scratch"]), (200.0, [])])
+def test_where_nothing_is_cheap_the_cheapest_takes_a_small_share_of_the_budget(budget: float, first: list[str]) -> None:
+    seconds = {MAJORITY: 0.01, "crf/words/scratch": 32.5, "crf/shapes/scratch": 34.0, ENCODER: 10.0}
+    members = [candidate(name) for name in seconds]
+    members[-1] = replace(members[-1], model=replace(members[-1].model, source="pypi://m/m"))
+    pool = Pool(tuple(members), {name: Forecast(each, 1e6) for name, each in seconds.items()})
+    assert cheap_candidates(pool, budget)[:1] == first
 
 
 def test_a_pool_without_a_cheap_candidate_ends_with_what_the_budget_lacks(tmp_path: Path) -> None:
