@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from goldilocks.classical import blended_linear
-from goldilocks.classical.blended_linear import Features, label_goal, number_goal, ranking_goal, solved
+from goldilocks.classical.blended_linear import Features, Standardisation, label_goal, number_goal, ranking_goal, solved
 
 
 def _features(rows: int, *, seed: int = 0) -> Features:
@@ -72,3 +72,9 @@ def test_gradient_is_that_of_the_loss(goal: str) -> None:
         step[row, 0] = 1e-6
         difference = (loss(scores + step)[0] - loss(scores - step)[0]) / 2e-6
         assert slope[row, 0] == pytest.approx(difference, abs=1e-6)
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [([0, 0], [1, 0]), ([0, np.nan], [1.0, 1.0]), ([0, 0], [-1.0, 1.0])])
+def test_standardisation_that_gives_no_numbers_is_refused(mean: list[float], deviation: list[float]) -> None:
+    with pytest.raises(ValueError, match="not finite and positive"):
+        Standardisation(np.array(mean), np.array(deviation))

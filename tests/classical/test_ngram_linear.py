@@ -159,3 +159,12 @@ def test_many_labels_keep_fewer_terms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("goldilocks.classical.ngram_linear.MAX_WEIGHTS", 30)
     model = _trained("tfidf_linear", "word")
     assert model.solution.weights.shape == (10, 3)
+
+
+@pytest.mark.parametrize("temperature", [0, -1, float("nan"), float("inf")])
+def test_temperature_that_gives_no_probabilities_is_refused(tmp_path: Path, temperature: float) -> None:
+    _trained("naive_bayes", "word12").save(tmp_path)
+    stored = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(stored | {"temperature": temperature}))
+    with pytest.raises(ValueError, match="not positive and finite"):
+        restored(tmp_path)

@@ -40,6 +40,15 @@ class Standardisation:
     deviation: Floats
     """``(n_dense,)``; 1 where a feature is constant."""
 
+    def __post_init__(self) -> None:
+        """Refuse what turns features into infinities or NaN.
+
+        Raises:
+            ValueError: a deviation is not positive, or a value not finite.
+        """
+        if not (np.isfinite(self.mean).all() and np.isfinite(self.deviation).all() and (self.deviation > 0).all()):
+            raise ValueError("the means or deviations of the features are not finite and positive")
+
     @classmethod
     def of(cls, values: Floats) -> Standardisation:
         """That of training rows ``(n_rows, n_dense)``."""

@@ -247,7 +247,11 @@ class NgramLinear:
 
 
 def restored(folder: Path) -> NgramLinear:
-    """A model that ``NgramLinear.save`` wrote, ready for prediction."""
+    """A model that ``NgramLinear.save`` wrote, ready for prediction.
+
+    Raises:
+        ValueError: its temperature is not a positive number.
+    """
     from safetensors.numpy import load_file
 
     head = json.loads((folder / "model.json").read_text(encoding="utf-8"))
@@ -258,6 +262,8 @@ def restored(folder: Path) -> NgramLinear:
     model.use_marked_ngrams()
     model.vocabulary = Vocabulary(model.config.grams, head["terms"])
     model.temperature = float(head["temperature"])
+    if not 0 < model.temperature < np.inf:
+        raise ValueError(f"the temperature is {model.temperature}, not positive and finite")
     arrays = load_file(folder / "weights.safetensors")
     model.solution = Solution(arrays["weights"], arrays["bias"], arrays.get("scale"))
     model.idf = arrays["idf"]

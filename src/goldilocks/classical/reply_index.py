@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from goldilocks.classical.sparse_table import sparse_table
 from goldilocks.records import Text
 from goldilocks.support.text.units import SEGMENTATION, units
 
@@ -127,4 +128,6 @@ def field_from(words: Sequence[str], arrays: Mapping[str, npt.NDArray[np.generic
         directions, vectors = (np.asarray(arrays[f"{name}.{key}"], np.float32) for key in ("directions", "vectors"))
         return Field(place, None, directions, vectors)
     values, columns, starts = (arrays[f"{name}.{key}"] for key in _KEYS)
-    return Field(place, sp.csr_array((values, columns, starts), shape=(len(words), n_items)))
+    if len(starts) != len(words) + 1:
+        raise ValueError(f"{len(words)} words have a table of {len(starts) - 1} rows")
+    return Field(place, sparse_table(values, columns, starts, n_items))

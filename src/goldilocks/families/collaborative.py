@@ -24,6 +24,7 @@ import numpy.typing as npt
 from goldilocks.answers import Answers, of_values
 from goldilocks.classical import collaborative
 from goldilocks.classical.collaborative import ItemIndex
+from goldilocks.classical.sparse_table import sparse_table
 from goldilocks.errors import InputError
 from goldilocks.families._shared import from_scratch
 from goldilocks.records import (
@@ -192,14 +193,12 @@ class Collaborative:
 
     def set_table(self, arrays: dict[str, npt.NDArray[np.float32]] | dict[str, npt.NDArray[np.int32]]) -> None:
         """Take the table of neighbours, or the factors."""
-        import scipy.sparse as sp
-
         self.arrays = dict(arrays)
         if "factors" in arrays:
             self._square = collaborative.penalised_square(np.asarray(arrays["factors"], dtype=np.float32))
         else:
             size = len(arrays["starts"]) - 1
-            self._alike = sp.csr_array((arrays["alike"], arrays["columns"], arrays["starts"]), shape=(size, size))
+            self._alike = sparse_table(arrays["alike"], arrays["columns"], arrays["starts"], size)
 
     def _weighed(self, texts: Sequence[Text], gold: Sequence[Gold]) -> Floats:
         """Weights of the mixture with the least listwise cross entropy on rows that were not counted."""

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from goldilocks.answers import Answers, of_values
 from goldilocks.classical.sentence_features import MAX_SENTENCES, centrality, sentences
+from goldilocks.classical.sparse_table import sparse_table
 from goldilocks.errors import InputError
 from goldilocks.families._shared import from_scratch
 from goldilocks.records import (
@@ -238,7 +239,4 @@ class Nearest:
 def _from_arrays(
     arrays: dict[str, npt.NDArray[np.float32]], n_items: int
 ) -> tuple[npt.NDArray[np.float32], sp.csr_array]:
-    import scipy.sparse as sp
-
-    shape = (len(arrays["starts"]) - 1, n_items)
-    return arrays["idf"], sp.csr_array((arrays["values"], arrays["columns"], arrays["starts"]), shape=shape)
+    return arrays["idf"], sparse_table(arrays["values"], arrays["columns"], arrays["starts"], n_items)
