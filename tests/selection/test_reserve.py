@@ -66,7 +66,7 @@ def test_candidate_needs_what_the_test_part_takes_at_the_pace_of_its_model() -> 
     assert reserve.beyond(pool, [fast, slow]) == pytest.approx({"encoder/m/head_only": more, "encoder/m/full": more})
 
 
-def test_until_a_model_has_answered_the_test_part_is_told_by_the_screening() -> None:
+def test_until_a_model_has_answered_the_screening_gives_the_pace_of_the_test_part() -> None:
     reserve = Reserve(1000.0, n_test=2000, n_validation=500, encoding={"encoder/m": 0.02, "encoder/n": 0.05})
     answered = replace(trial("encoder/m/head_only", 0, 0.4, 1.0), seconds_per_text=0.01)
     pool = [candidate("encoder/m/full"), candidate("encoder/n/full")]
@@ -88,7 +88,7 @@ def test_reserve_leaves_most_of_a_short_search() -> None:
 
 
 class _Clock(Clock):
-    """A clock that goes on when it is told to."""
+    """A clock that advances on request."""
 
     def __init__(self, budget: float) -> None:
         super().__init__(budget)

@@ -160,7 +160,7 @@ class _Offers:
         near = (offered.seconds < _MIN_SECONDS) & (np.arange(last + 1) < last)
         with np.errstate(divide="ignore", invalid="ignore"):
             rates = np.where(near, 0.0, offered.savings / np.maximum(expected, 1e-3))
-            if schedules is not None:  # the last epochs add least: what a second is worth is told by the first of them
+            if schedules is not None:  # the last epochs add least: the first of them say what a second is worth
                 shortest = schedules.least_savings / np.maximum(to_finish - (whole - least), 1e-3)
                 rates[:, last] = np.where(schedules.shares < 1, np.maximum(rates[:, last], shortest), rates[:, last])
         # What the budget cuts short saves nothing, so a saving counts as far as its run probably fits.
