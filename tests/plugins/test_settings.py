@@ -43,7 +43,7 @@ def test_task_file_is_read_with_defaults_and_units(tmp_path: Path) -> None:
         ({"generation": {"max_tokens": 0}}, "generation.max_tokens is 0; it must be at least 1"),
         ({"generation": {"top_p": 0}}, "generation.top_p is 0.0; it must be above 0 and at most 1"),
         ({"generation": {"stops": ["a", ""]}}, "generation.stops holds an empty text"),
-        ({"generation": {"stops": "a"}}, "generation.stops is 'a': "),
+        ({"generation": {"stops": {"a": 1}}}, "generation.stops is {'a': 1}: "),
         ({"target_language": "German"}, "target_language is 'German'; write a BCP 47 tag, such as de"),
         ({"instruction": " "}, "instruction is empty; say what to do"),
         ({"prompt_language": "de"}, "prompt_language is 'de'; use one of en, zh, auto"),
@@ -80,6 +80,10 @@ def test_task_file_is_read_with_defaults_and_units(tmp_path: Path) -> None:
 def test_wrong_key_or_value_is_named(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         task_from({**GOOD, **change})
+
+
+def test_a_text_is_a_list_of_one() -> None:
+    assert task_from({**GOOD, "generation": {"stops": "a"}}).generation.stops == ("a",)
 
 
 def test_a_task_without_a_name_is_named_after_its_data() -> None:
