@@ -1,11 +1,11 @@
-"""Schedules of candidates that have not begun, made from the seconds that are left and the speed seen so far.
+"""Schedules of candidates that have not begun, planned from the remaining seconds and the speed measured in this run.
 
-Schedules are planned before the race, for the budget (``catalog/short_schedules.py``). By the time a candidate is
-bought, screening and other runs have taken their part, and this machine's speed is known. So before each purchase, what
-has not begun and no longer fits gets the schedule that does; and what leaves no time for another run gets all that is
-left. Where the policy would buy nothing new, all candidates are offered like that: a search ends with time to spare
-only if not even the shortest schedule fits, or none is expected to pay. A shorter schedule than a search of this budget
-would plan is expected to end with the loss that such a run has at that share of it.
+Schedules are planned before the race from the whole budget (``catalog/short_schedules.py``). By the time a candidate is
+bought, screening and other runs have used part of it, and the speed of this machine is known. Before each purchase, a
+candidate that no longer fits is therefore given a schedule that does. A candidate that leaves no time for another run
+is given all the remaining time. If the policy would buy nothing new, every candidate is offered all the remaining time,
+so a search ends early only if not even the shortest schedule fits, or none is expected to pay. A schedule shorter than
+a search of this budget would plan is expected to end with the loss that such a run has at the same share of it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class LateSchedules:
         usual = TimeLimits.of_budget(self.budget_seconds)
         schedules, forecasts = dict(standings.short_schedules), dict(standings.forecasts)
         parts = standings.late_shares.copy()
-        rooms, unchanged = standings.room().tolist(), True
+        rooms, changed = standings.room().tolist(), False
         for place in np.flatnonzero(standings.not_begun()).tolist():
             name, room = standings.pool[place].name, rooms[place]
             # A run can be shortened while it trains and never lengthened, so the last that fits is planned long.
@@ -57,15 +57,15 @@ class LateSchedules:
                 schedule = self.scheduler.schedule(name, usual)
             if schedule == schedules.get(name):
                 continue
-            unchanged = False
+            changed = True
             forecasts[name] = self.scheduler.forecast(name, schedule)
             parts[place] = self._part(name, schedule)
             schedules.pop(name, None)
             if schedule is not None:
                 schedules[name] = schedule
-        if not unchanged:
+        if changed:
             standings.reschedule(schedules, forecasts, parts)
-        return not unchanged
+        return changed
 
     def begin(self, name: str, standings: Standings) -> None:
         """Keep the schedule of a candidate that is about to begin."""
