@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from goldilocks.errors import IntegrityError, MissingError
+from goldilocks.errors import IntegrityError, MissingError, ProcessError
 from goldilocks.nets.training.checkpoints import read_checkpoint
 from goldilocks.nets.training.parallel import ProcessGroup
 from goldilocks.nets.training.sharding import read_sharded
@@ -99,8 +99,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, torch.T
     results = []
     for count in (1, 2):
         out = folder / f"{count}.safetensors"
-        arguments = [str(folder / "tiny-encoder"), str(out), json.dumps(VARIANTS)]
-        assert run_processes([sys.executable, str(folder / "program.py"), *arguments], count) == 0
+        # -X faulthandler: the stack, should gloo abort
+        program = [sys.executable, "-X", "faulthandler", str(folder / "program.py")]
+        command = [*program, str(folder / "tiny-encoder"), str(out), json.dumps(VARIANTS)]
+        try:
+            code = run_processes(command, count)
+        except ProcessError as error:
+            # Once in several hundred runs process 0 was ended by SIGABRT, on a busy machine and for an unknown reason.
+            if "SIGABRT" not in str(error):
+                raise
+            sys.stderr.write(f"started again: {error}\n")
+            code = run_processes(command, count)
+        assert code == 0
         results.append(load_file(out))
     return results[0], results[1], folder / "2.checkpoint"
 
