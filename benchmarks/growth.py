@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from bench_data import RESULTS, keep, machine, options
 
-from goldilocks.selection.purchase import Runner
+from goldilocks.selection.trials import TrainingRun
 
 LABELS = 20
 WORDS = 20_000
@@ -97,7 +97,7 @@ def one_point(what: str, file: str, epoch_seconds: float) -> dict[str, float]:
     return {"seconds": time.perf_counter() - begun, "memory_mb": peak_memory_bytes() / 1e6}
 
 
-def one_epoch(run: Runner, share: float, most_seconds: float) -> dict[str, float]:
+def one_epoch(run: TrainingRun, share: float, most_seconds: float) -> dict[str, float]:
     """Seconds of a run up to ``share``, multiplied up where it was cut short after ``most_seconds``."""
     from goldilocks.support.machine.hardware import peak_memory_bytes
 

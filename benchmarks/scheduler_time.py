@@ -46,8 +46,8 @@ from goldilocks.records import (
     TaskSpec,
     Trial,
 )
-from goldilocks.selection.purchase import Delivery, Order
 from goldilocks.selection.race import RaceContext, race
+from goldilocks.selection.trials import TrialRequest, TrialResult
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
 from goldilocks.support.machine.hardware import Machine
@@ -75,7 +75,7 @@ class SimulatedWorkers:
     def __init__(self, size: int, clock: SimulatedClock) -> None:
         """All free."""
         self.size, self._clock = size, clock
-        self._flight: list[tuple[float, int, str, Delivery]] = []
+        self._flight: list[tuple[float, int, str, TrialResult]] = []
         self._rng = np.random.default_rng(0)
         self._count = 0
         self._levels: dict[str, float] = {}
@@ -93,28 +93,28 @@ class SimulatedWorkers:
     def submit(self, job: Job) -> None:
         """Draw the result and when it comes."""
         begun = time.perf_counter()
-        order: Order = job.content[0]
-        seconds = order.predicted * float(np.exp(self._rng.normal(0, 0.3)))
+        request: TrialRequest = job.content[0]
+        seconds = request.predicted * float(np.exp(self._rng.normal(0, 0.3)))
         level = self._levels.setdefault(job.name, float(np.exp(self._rng.normal(-2, 0.4))))
-        loss = min(level * (1 + 0.3 * (order.share**-0.5 - 1)) * float(np.exp(self._rng.normal(0, 0.03))), 0.9)
+        loss = min(level * (1 + 0.3 * (request.share**-0.5 - 1)) * float(np.exp(self._rng.normal(0, 0.03))), 0.9)
         trial = Trial(
             candidate=job.name,
-            rung=order.rung,
-            share=order.share,
+            rung=request.rung,
+            share=request.share,
             seconds=seconds,
             score=Measured(1 - loss, 1 - loss - 0.02, 1 - loss + 0.02, N_ITEMS, "accuracy"),
             loss=loss,
-            predictions=f"runs/{order.rung}.npy",
+            predictions=f"runs/{request.rung}.npy",
             seconds_per_text=1e-3,
             elapsed=0.0,
-            predicted_seconds=order.predicted,
-            value=order.value,
-            why=order.why,
+            predicted_seconds=request.predicted,
+            value=request.value,
+            why=request.why,
             data_fingerprint="f" * 16,
-            repeat=order.repeat,
+            repeat=request.repeat,
         )
         self._count += 1
-        heapq.heappush(self._flight, (self._clock.now + seconds, self._count, job.name, Delivery(trial, {})))
+        heapq.heappush(self._flight, (self._clock.now + seconds, self._count, job.name, TrialResult(trial, {})))
         self.own_seconds += time.perf_counter() - begun
 
     def wait(self) -> tuple[str, Callable[[], Any]]:

@@ -72,12 +72,12 @@ from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.selection.incumbent import with_incumbent
 from goldilocks.selection.late_schedules import late_schedules
 from goldilocks.selection.lost_files import forget_lost, has_compressed, with_digests
-from goldilocks.selection.purchase import RemoteBench, carry_out_remotely, import_training
 from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext, race
 from goldilocks.selection.run_store import RunStore
 from goldilocks.selection.screen import ScreeningPlan, nothing_screened, screen, worth_screening
 from goldilocks.selection.second_chance import pricing, second_chances
 from goldilocks.selection.tracking import Tracking
+from goldilocks.selection.trials import RemoteTrialContext, import_training, run_trial_remotely
 from goldilocks.selection.unlabelled_rows import unlabelled_pairs
 from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings, read_task
@@ -192,8 +192,8 @@ def _sharing(workers: Workers, store: RunStore, spec: TaskSpec, task: Task, sett
     if not workers.in_process:
         _, metric = deciding_metric(spec, task)
         rule = _loss_rule(spec, task, store.dataset)
-        bench = RemoteBench(store, metric, rule, settings.threads or 1, settings.unsafe_execution)
-        workers.share(carry_out_remotely, bench)
+        shared = RemoteTrialContext(store, metric, rule, settings.threads or 1, settings.unsafe_execution)
+        workers.share(run_trial_remotely, shared)
     return workers
 
 

@@ -19,8 +19,7 @@ from goldilocks import plugins
 from goldilocks.answers import Answers, of_labels
 from goldilocks.events import silent
 from goldilocks.records import Text, Trial
-from goldilocks.selection import purchase
-from goldilocks.selection.purchase import Order, Workbench, carry_out
+from goldilocks.selection.trials import TrialContext, TrialRequest, run_trial
 from goldilocks.selection.watchdog import StepTimeoutError
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
@@ -82,8 +81,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Simulated:
     return made
 
 
-def workbench(run: Generator, folder: Path) -> Workbench:
-    return Workbench(
+def context_of(run: Generator, folder: Path) -> TrialContext:
+    return TrialContext(
         dataset(),
         plugins.load("metrics", "accuracy"),
         None,
@@ -98,10 +97,10 @@ def workbench(run: Generator, folder: Path) -> Workbench:
 
 
 def bought(run: Generator, folder: Path, left: float, *, rung: int, answering: float = 0.0) -> Trial | None:
-    """What becomes of an order with so many seconds left; there are 60 validation texts."""
+    """Result of a trial with so many seconds left; there are 60 validation texts."""
     share = (0.1, 0.3, 1.0)[rung]
-    order = Order(network(NAME), rung, share, "", 1.0, 0.0, left, 1e6, schedule_share=1.0, answering=answering)
-    return carry_out(workbench(run, folder), order)
+    request = TrialRequest(network(NAME), rung, share, "", 1.0, 0.0, left, 1e6, schedule_share=1.0, answering=answering)
+    return run_trial(context_of(run, folder), request)
 
 
 def test_a_rung_in_time_is_a_rung(tmp_path: Path, clock: Simulated) -> None:
@@ -144,9 +143,9 @@ def test_a_step_that_reaches_the_limit_of_the_budget_has_not_failed(
     def hang(*_: object) -> Trial:
         raise StepTimeoutError("did not end")
 
-    monkeypatch.setattr(purchase, "_carry_out", hang)
-    bench = workbench(Generator(clock, 1.0, 0.1), tmp_path)
-    order = Order(network(NAME), 1, 0.3, "", 1.0, 0.0, 10.0, 12.0)
+    monkeypatch.setattr("goldilocks.selection.trials._run_trial", hang)
+    context = context_of(Generator(clock, 1.0, 0.1), tmp_path)
+    request = TrialRequest(network(NAME), 1, 0.3, "", 1.0, 0.0, 10.0, 12.0)
     with pytest.raises(StepTimeoutError):
-        carry_out(bench, order)
-    assert carry_out(bench, replace(order, limit_of_budget=True)) is None
+        run_trial(context, request)
+    assert run_trial(context, replace(request, limit_of_budget=True)) is None

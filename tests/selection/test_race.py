@@ -17,11 +17,10 @@ from goldilocks.errors import BudgetError, InputError, IntegrityError
 from goldilocks.events import AnswersTooSlow, CandidateFailed, Event, PurchaseFinished, silent
 from goldilocks.protocols import ExplainsStopping, Floats, Metric, Policy, Race
 from goldilocks.records import Candidate, DataProfile, Dataset, Forecast, Part, Pool, Prices, Screening, Text, Usage
-from goldilocks.selection import purchase
 from goldilocks.selection.loss_posterior import Observation, Posterior
-from goldilocks.selection.purchase import Runner
 from goldilocks.selection.race import RaceContext, race
 from goldilocks.selection.time_correction import time_ratio
+from goldilocks.selection.trials import TrainingRun
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
 
@@ -185,7 +184,7 @@ def test_race_in_which_only_the_baseline_was_finished_says_so(tmp_path: Path) ->
     whole = setting(tmp_path, [], Clock())
     pair = ("majority/majority/scratch", "encoder/m/full")
 
-    def start(contender: Candidate) -> Runner:
+    def start(contender: Candidate) -> TrainingRun:
         if contender.name == pair[1]:
             raise IntegrityError("damaged.")
         return whole.start(contender)
@@ -247,7 +246,7 @@ def test_a_candidate_that_answers_too_slowly_is_put_aside_and_the_others_race_on
         assert 0 < left() <= 100
         return None if run.name == name else run.predict(texts)
 
-    monkeypatch.setattr(purchase, "answers_in_time", in_time)
+    monkeypatch.setattr("goldilocks.selection.trials.answers_in_time", in_time)
     setup = replace(setting(tmp_path, [], Clock(budget_seconds=100.0)), progress=events.append)
     trials, stopped = race(setup, plugins.load("policies", "exhaustive"))
 
@@ -494,7 +493,7 @@ def test_trial_that_hangs_fails_alone_and_its_child_processes_are_killed(tmp_pat
             children.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
             threading.Event().wait()
 
-    def start(member: Candidate) -> Runner:
+    def start(member: Candidate) -> TrainingRun:
         return Hanging(0.9, [], member.name) if member.name.startswith("tfidf") else whole.start(member)
 
     trials, _ = race(replace(whole, start=start, step_seconds=0.2), plugins.load("policies", "exhaustive"))
@@ -623,7 +622,7 @@ def test_race_goes_on_behind_a_second_seed(tmp_path: Path) -> None:
 
 
 def test_second_seed_that_fails_leaves_the_candidate_in_the_race(tmp_path: Path) -> None:
-    def broken(contender: Candidate, number: int) -> Runner:
+    def broken(contender: Candidate, number: int) -> TrainingRun:
         raise MemoryError
 
     trials, _ = race(replace(with_seeds(tmp_path, []), repeat=broken), cast(Policy, Seeds))

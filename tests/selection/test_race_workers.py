@@ -14,18 +14,18 @@ from goldilocks.errors import IntegrityError, ProcessError, WorkerLostError
 from goldilocks.events import Event, WorkerLost
 from goldilocks.protocols import Job
 from goldilocks.records import Trial
-from goldilocks.selection.purchase import Delivery, Order, Workbench, carry_out, unpack
 from goldilocks.selection.race import race
+from goldilocks.selection.trials import TrialContext, TrialRequest, TrialResult, run_trial, unpack
 from goldilocks.support.machine.clock import Clock
 
 
 class FakeWorkers:
-    """Workers that carry orders out when they are waited for, the last one first."""
+    """Workers that run trials when they are waited for, the last one first."""
 
     in_process = False
 
-    def __init__(self, size: int, bench: Workbench, lose: str = "") -> None:
-        self.size, self.bench, self.lose, self.jobs, self.most = size, bench, lose, list[Job](), 0
+    def __init__(self, size: int, context: TrialContext, lose: str = "") -> None:
+        self.size, self.context, self.lose, self.jobs, self.most = size, context, lose, list[Job](), 0
 
     @property
     def free(self) -> int:
@@ -44,18 +44,18 @@ class FakeWorkers:
         def result() -> Any:
             if job.name == self.lose:
                 raise WorkerLostError("its process ended")
-            order: Order = job.content[0]
-            return Delivery(carry_out(self.bench, order), {})
+            request: TrialRequest = job.content[0]
+            return TrialResult(run_trial(self.context, request), {})
 
         return job.name, result
 
 
 def run(folder: Path, size: int, policy: str, **more: Any) -> tuple[tuple[Trial, ...], FakeWorkers]:
     made = replace(setting(folder, [], Clock()), **more.pop("changes", {}))
-    bench = Workbench(
+    context = TrialContext(
         made.dataset, made.metric, None, 0, made.workspace, made.start, made.keep, None, made.clock, made.progress
     )
-    workers = FakeWorkers(size, bench, **more)
+    workers = FakeWorkers(size, context, **more)
     trials, _ = race(replace(made, workers=workers), plugins.load("policies", policy))
     return trials, workers
 

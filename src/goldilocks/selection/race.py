@@ -1,7 +1,7 @@
-"""The race: a sequence of purchases. The policy names the next one; this module orders and records it.
+"""The race: a sequence of trials. The policy picks the next one; this module submits and records it.
 
 A purchase runs a candidate up to a rung (a share of its full run) and scores it on the validation part
-(``selection/purchase.py``), where the executor says. Runs are promoted, never started again: each continues from its
+(``selection/trials.py``), where the executor says. Runs are promoted, never started again: each continues from its
 checkpoint. A purchase that hangs is given up. After every purchase the checkpoint, the validation answers and one line
 of ``trials.jsonl`` are on the disk, in that order. What follows depends on these lines alone, whoever did the work.
 """
@@ -22,13 +22,21 @@ from goldilocks.protocols import ExecutorOptions, ExplainsStopping, Job, Metric,
 from goldilocks.records import Candidate, Dataset, Failure, Pool, Screening, TaskSpec, Text, Trial
 from goldilocks.selection.failures import Guard
 from goldilocks.selection.late_schedules import LateSchedules
-from goldilocks.selection.purchase import Delivery, Order, Runner, Workbench, carry_out, checkpoint_of, unpack
 from goldilocks.selection.required_purchases import baseline_due, beside_baseline, decides
 from goldilocks.selection.reserve import Reserve
 from goldilocks.selection.seeds import seeds_available
 from goldilocks.selection.shorter_finish import can_be_shortened
 from goldilocks.selection.standings import RUNGS, Standings
 from goldilocks.selection.teachers import needs_teacher, without_teacher
+from goldilocks.selection.trials import (
+    TrainingRun,
+    TrialContext,
+    TrialRequest,
+    TrialResult,
+    checkpoint_of,
+    run_trial,
+    unpack,
+)
 from goldilocks.selection.watchdog import GRACE_SECONDS, limit_of
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
@@ -48,7 +56,7 @@ class RaceContext:
     metric: Metric
     workspace: Workspace
     """Trials and probabilities are written here; earlier trials are taken over from here."""
-    start: Callable[[Candidate], Runner]
+    start: Callable[[Candidate], TrainingRun]
     """Makes a candidate's run, from its checkpoint where there is one."""
     keep: Callable[[Candidate, Any], None]
     """Takes what ``start`` made; writes a run's checkpoint (and its model when finished)."""
@@ -68,10 +76,10 @@ class RaceContext:
     """How answers become loss in money; ``None``: by the metric's loss."""
     task: Task | None = None
     """For the verdict; ``None``: there is none."""
-    repeat: Callable[[Candidate, int], Runner] | None = None
+    repeat: Callable[[Candidate, int], TrainingRun] | None = None
     """Makes a run from scratch with another training seed, the task's plus this number; ``None``: further seeds are not
     for sale."""
-    on_half: Callable[[Candidate], Runner] | None = None
+    on_half: Callable[[Candidate], TrainingRun] | None = None
     """Makes a run on half of the training rows, for the learning curve of the winner; ``None``: there is none."""
     workers: Workers | None = None
     """What carries out the purchases (``plugins.load("executors", ...).open_workers``); ``None``: this process."""
@@ -109,7 +117,7 @@ def race(setting: RaceContext, policy: Policy) -> tuple[tuple[Trial, ...], str]:
 
 
 class _Race:
-    """A race under way: orders are given while workers are free, then one result is waited for and recorded."""
+    """A race under way: trials are submitted while workers are free, then one result is awaited and recorded."""
 
     def __init__(self, setting: RaceContext, policy: Policy, workers: Workers) -> None:
         self.setting, self.policy, self.workers = setting, policy, workers
@@ -121,7 +129,7 @@ class _Race:
         self.members = {candidate.name: candidate for candidate in self.standings.pool}
         self.students = any(needs_teacher(candidate) for candidate in self.standings.pool)
         self.reserve = setting.reserve
-        self.orders: dict[str, tuple[Order, float]] = {}
+        self.in_flight: dict[str, tuple[TrialRequest, float]] = {}
         """Candidate -> what is in flight, and when it began."""
         self.lost: Counter[str] = Counter()
         """Workers that ended while they ran a candidate."""
@@ -130,7 +138,7 @@ class _Race:
         self.full = ""
         """Why the disk limit ended the race."""
         self._update_dropped()
-        self.bench = Workbench(
+        self.context = TrialContext(
             setting.dataset,
             setting.metric,
             setting.rule,
@@ -144,13 +152,13 @@ class _Race:
             give_up=self._give_up,
         )
         if workers.in_process:
-            workers.share(carry_out, self.bench)
+            workers.share(run_trial, self.context)
 
     def run(self) -> tuple[tuple[Trial, ...], str]:
         """See ``race``."""
         while True:
-            self._order()
-            if not self.orders:
+            self._submit_requests()
+            if not self.in_flight:
                 break
             name, result = self.workers.wait()
             self._collect(name, result)
@@ -159,13 +167,13 @@ class _Race:
             _check_decides(self.standings, self.setting, self.full)
         return tuple(self.standings.trials), self.stopped
 
-    # -------------------------------------------------------------------------------------------------------- ordering
+    # ------------------------------------------------------------------------------------------------------ submitting
 
-    def _order(self) -> None:
-        """Give orders while a worker is free and something is worth its price."""
+    def _submit_requests(self) -> None:
+        """Submit trials while a worker is free and something is worth its price."""
         standings, setting = self.standings, self.setting
         while not self.stopped:
-            if not (standings.candidates or self.orders):
+            if not (standings.candidates or self.in_flight):
                 self.stopped = _BUDGET_ENDED
                 break
             if self.setting.only and self._has_winner():
@@ -175,7 +183,7 @@ class _Race:
                 self.stopped = _BUDGET_ENDED
                 break
             if self.workers.free < 1:
-                if self.orders:
+                if self.in_flight:
                     break
                 raise ProcessError(
                     "no worker is left; start one, then --resume: all that was bought is in the run folder."
@@ -183,7 +191,7 @@ class _Race:
             standings.left, standings.workers = left, max(self.workers.size, 1)
             standings.after = self.reserve.beyond(standings.pool, standings.trials)
             purchase = baseline_due(standings, setting.baselines) or self._choose()
-            if purchase is None and self.orders:
+            if purchase is None and self.in_flight:
                 break  # what is in flight may change its mind
             purchase = purchase or beside_baseline(standings)
             if purchase is None:
@@ -202,7 +210,7 @@ class _Race:
         late.plan(standings)
         purchase = self.policy.choose(standings)
         nothing_new = purchase is None or _repeat(purchase[0], standings) > 0
-        if nothing_new and not self.orders and late.plan(standings, all_that_is_left=True):
+        if nothing_new and not self.in_flight and late.plan(standings, all_that_is_left=True):
             purchase = self.policy.choose(standings)
         return purchase
 
@@ -226,7 +234,7 @@ class _Race:
             self.setting.late_schedules.begin(name, standings)
         ends, shortens = rung == len(standings.rungs) - 1 and not repeat, name in standings.shortenable and not repeat
         limit, of_budget = self._limit(predicted, shortens)
-        order = Order(
+        request = TrialRequest(
             candidate,
             rung,
             standings.rungs[rung],
@@ -243,15 +251,15 @@ class _Race:
             limit_of_budget=of_budget,
             schedule=standings.short_schedules.get(name),
         )
-        self.setting.progress(PurchaseStarted(name, order.share, predicted, why))
-        self.orders[name] = order, clock.elapsed()
+        self.setting.progress(PurchaseStarted(name, request.share, predicted, why))
+        self.in_flight[name] = request, clock.elapsed()
         standings.pending[name] = rung
         if self.workers.in_process:
-            self.workers.submit(Job(name, order))
+            self.workers.submit(Job(name, request))
         elif candidate.model.remote or needs_teacher(candidate):  # keys, and models to learn from, are here
-            self._collect(name, lambda: carry_out(self.bench, order))
+            self._collect(name, lambda: run_trial(self.context, request))
         else:
-            content = order, checkpoint_of(self.setting.workspace, order)
+            content = request, checkpoint_of(self.setting.workspace, request)
             memory = self.setting.pool.forecasts[name].memory_bytes
             gpus = int(self.setting.machine.device == "cuda" and bool(candidate.model.groups))
             self.workers.submit(Job(name, content, memory, gpus))
@@ -268,17 +276,17 @@ class _Race:
     # ------------------------------------------------------------------------------------------------------ collecting
 
     def _collect(self, name: str, result: Callable[[], Any]) -> None:
-        """Record what became of an order."""
-        order, started = self.orders[name]
+        """Record the result of a trial."""
+        request, started = self.in_flight[name]
         trial: Trial | None = None
-        with self.guard.watch("race", [order.name], since=started) as failed:
+        with self.guard.watch("race", [request.name], since=started) as failed:
             try:
-                trial = self._received(order, result())
+                trial = self._received(request, result())
             except WorkerLostError as error:
-                self._lose(order, str(error))
+                self._lose(request, str(error))
                 return
             finally:
-                del self.orders[name], self.standings.pending[name]
+                del self.in_flight[name], self.standings.pending[name]
         if failed:
             self.dropped.update(failure.candidate for failure in failed)
             self._update_dropped()
@@ -289,11 +297,11 @@ class _Race:
         elif trial is None:  # the budget ended in the middle of the rung
             self.stopped = _BUDGET_ENDED
         else:
-            self._record(order, trial)
+            self._record(request, trial)
 
-    def _received(self, order: Order, result: Any) -> Trial | None:
+    def _received(self, request: TrialRequest, result: Any) -> Trial | None:
         """The trial, its files brought into the run folder where another machine sent them."""
-        if not isinstance(result, Delivery):
+        if not isinstance(result, TrialResult):
             trial: Trial | None = result
             return trial
         if result.failure:
@@ -301,31 +309,31 @@ class _Race:
         if result.trial is None:
             return None
         workspace = self.setting.workspace
-        unpack(result.files, workspace.of_candidate(order.candidate.name))
+        unpack(result.files, workspace.of_candidate(request.candidate.name))
         workspace.inside(result.trial.predictions)
         return replace(result.trial, elapsed=self.setting.clock.elapsed())
 
-    def _lose(self, order: Order, reason: str) -> None:
+    def _lose(self, request: TrialRequest, reason: str) -> None:
         """A worker ended: its rung is lost; a candidate that ended several is taken to be the cause."""
-        self.lost[order.name] += 1
-        self.setting.progress(WorkerLost(order.candidate.name, order.share, reason))
-        if self.lost[order.name] >= _MAX_LOST:
+        self.lost[request.name] += 1
+        self.setting.progress(WorkerLost(request.candidate.name, request.share, reason))
+        if self.lost[request.name] >= _MAX_LOST:
             raise IntegrityError(
                 f"{_MAX_LOST} workers have ended while they ran it ({reason}); it may need more memory than a worker "
                 "has."
             )
 
-    def _record(self, order: Order, trial: Trial) -> None:
-        standings, setting, name = self.standings, self.setting, order.candidate.name
+    def _record(self, request: TrialRequest, trial: Trial) -> None:
+        standings, setting, name = self.standings, self.setting, request.candidate.name
         standings.trials.append(trial)
         self._update_dropped()
         standings.begun_before.discard(name)
-        if trial.share < 1 and name not in self.bench.runs and not self.workers.in_process:
+        if trial.share < 1 and name not in self.context.runs and not self.workers.in_process:
             standings.begun_before.add(name)  # the next rung begins in a fresh process
         setting.workspace.add_trial(trial)
         setting.progress(PurchaseFinished(trial, setting.clock.left()))
-        if trial.share >= 1 and not order.repeat and setting.measure is not None:
-            self.dropped.update(_measure(order.candidate, setting, self.guard, self.reserve))
+        if trial.share >= 1 and not request.repeat and setting.measure is not None:
+            self.dropped.update(_measure(request.candidate, setting, self.guard, self.reserve))
             self._update_dropped()
 
     def _update_dropped(self) -> None:
@@ -339,9 +347,9 @@ class _Race:
         )
         self.standings.dropped = self.dropped | self.too_slow | waiting | others
 
-    def _give_up(self, order: Order, reason: str) -> None:
+    def _give_up(self, request: TrialRequest, reason: str) -> None:
         elapsed = self.setting.clock.elapsed()
-        self.setting.workspace.add_dropped(Failure(order.name, "race", reason, order.limit, elapsed))
+        self.setting.workspace.add_dropped(Failure(request.name, "race", reason, request.limit, elapsed))
 
 
 def _standings(setting: RaceContext) -> Standings:

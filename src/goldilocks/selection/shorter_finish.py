@@ -48,7 +48,7 @@ _MIN_LOOK = 2.0
 
 @runtime_checkable
 class ShortensSchedule(Protocol):
-    """A run (``purchase.Runner``) whose schedule can be given an earlier end."""
+    """A run (``trials.TrainingRun``) whose schedule can be given an earlier end."""
 
     @property
     def share(self) -> float:
@@ -64,7 +64,7 @@ class ShortensSchedule(Protocol):
     def advance(
         self, share: float, *, stop: Callable[[], bool] | None = None, on_step: Callable[[float], None] | None = None
     ) -> None:
-        """As ``purchase.Runner``."""
+        """As ``trials.TrainingRun``."""
 
 
 def can_be_shortened(candidate: Candidate) -> bool:

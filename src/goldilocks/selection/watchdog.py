@@ -6,7 +6,7 @@ included. What never returns to Python (a deadlock inside a native library) cann
 after a grace period the watchdog has the candidate written down as failed, kills the child processes and ends the whole
 process with the exit code of an interruption, and ``--resume`` continues without that candidate.
 
-Signals reach the main thread only. Where the search runs in another thread, limits are left to ``Runner.advance``,
+Signals reach the main thread only. Where the search runs in another thread, limits are left to ``TrainingRun.advance``,
 which asks ``stop`` between steps.
 """
 

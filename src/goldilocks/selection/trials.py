@@ -1,8 +1,8 @@
-"""One purchase: a candidate's run is continued up to a rung, scored on the validation part and kept.
+"""Run one trial: train a candidate up to a rung, score it on the validation part and store the result.
 
-It is carried out where the executor says. In the race's own process a run stays in memory between its rungs and the
-checkpoint goes to the run folder. Elsewhere (``carry_out_remotely``) the checkpoint comes with the order and goes back
-with the trial as bytes, so that the run folder holds everything and no worker keeps anything.
+The executor decides where a trial runs. In the race's own process a run stays in memory between its rungs and the
+checkpoint goes to the run folder. Elsewhere (``run_trial_remotely``) the request brings the checkpoint and the result
+returns it as bytes, so that the run folder holds everything and workers keep no state.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from goldilocks.evaluation.score import loss_of, measured
 from goldilocks.evaluation.score import score as score_of
 from goldilocks.events import Progress, TrainingStep, silent
 from goldilocks.protocols import Metric
-from goldilocks.records import Candidate, Dataset, Gold, ShortSchedule, Text, Trial
+from goldilocks.records import Candidate, Dataset, Gold, Measured, ShortSchedule, Text, Trial
 from goldilocks.selection.answers_in_time import PORTION, answers_in_time, nothing
 from goldilocks.selection.failures import own_fault
 from goldilocks.selection.run_store import RunStore
@@ -40,15 +40,15 @@ from goldilocks.support.machine.hardware import set_threads
 from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
 
 
-class Runner(Protocol):
-    """One candidate's training, bought piece by piece (``tune.run.Run``)."""
+class TrainingRun(Protocol):
+    """The training of one candidate, which can be continued step by step (``tuning.run``)."""
 
     share: float
 
     def advance(
         self, share: float, *, stop: Callable[[], bool] | None = None, on_step: Callable[[float], None] | None = None
     ) -> None:
-        """Train on, up to ``share`` of the full run; less where ``stop`` says so."""
+        """Continue training up to ``share`` of the full run, or until ``stop`` returns true."""
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """Answers, as ``protocols.Model.predict``."""
@@ -56,7 +56,7 @@ class Runner(Protocol):
 
 @runtime_checkable
 class ReportsLoss(Protocol):
-    """A run (besides ``Runner``) that is trained by gradient descent."""
+    """A run (besides ``TrainingRun``) that is trained by gradient descent."""
 
     @property
     def loss(self) -> float | None:
@@ -64,8 +64,8 @@ class ReportsLoss(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be carried out."""
+class TrialRequest:
+    """A trial to run: which candidate, up to which rung, and within which limits."""
 
     candidate: Candidate
     rung: int
@@ -103,8 +103,8 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Workbench:
-    """What purchases are carried out with."""
+class TrialContext:
+    """What every trial of a search in this process needs."""
 
     dataset: Dataset
     metric: Metric
@@ -112,22 +112,22 @@ class Workbench:
     """How answers become loss in money; ``None``: by the metric's loss."""
     seed: int
     workspace: Workspace
-    start: Callable[[Candidate], Runner]
+    start: Callable[[Candidate], TrainingRun]
     """Makes a candidate's run, from its checkpoint where there is one."""
     keep: Callable[[Candidate, Any], None]
     """Takes what ``start`` made; writes a run's checkpoint (and its model when finished)."""
-    repeat: Callable[[Candidate, int], Runner] | None
+    repeat: Callable[[Candidate, int], TrainingRun] | None
     """Makes a run from scratch with another training seed."""
     clock: Clock
     progress: Progress
-    give_up: Callable[[Order, str], None] | None = None
+    give_up: Callable[[TrialRequest, str], None] | None = None
     """Called in another thread with the reason before the process of a hanging step is ended."""
-    runs: dict[str, Runner] = field(default_factory=dict)
+    runs: dict[str, TrainingRun] = field(default_factory=dict)
     """Runs that are under way, in memory."""
 
 
-def carry_out(bench: Workbench, order: Order) -> Trial | None:
-    """Train, score and keep; ``None`` where the budget ended before the rung was reached.
+def run_trial(context: TrialContext, request: TrialRequest) -> Trial | None:
+    """Train, score and store a candidate; ``None`` if the budget ended before the rung was reached.
 
     A run that would not reach the rung in time, or not its end from there, is finished with fewer epochs instead, as
     far as it can be: the trial is then at the last rung.
@@ -136,111 +136,125 @@ def carry_out(bench: Workbench, order: Order) -> Trial | None:
         StepTimeoutError: the time limit was reached.
         GoldilocksError: something went wrong with the candidate, or with the run folder.
     """
-    what = f"{order.name}, up to {order.share:.0%} of its run"
+    what = f"{request.name}, up to {request.share:.0%} of its run"
 
     def give_up(reason: str) -> None:
-        if bench.give_up is not None:
-            bench.give_up(order, reason)
+        if context.give_up is not None:
+            context.give_up(request, reason)
 
     # The process is not ended because of the budget alone: a fit that cannot be interrupted has a minute more.
-    grace = 2 * GRACE_SECONDS if order.limit_of_budget else GRACE_SECONDS
+    grace = 2 * GRACE_SECONDS if request.limit_of_budget else GRACE_SECONDS
     try:
-        with time_limit(order.limit, what, grace=grace, give_up=give_up):
-            return _carry_out(bench, order)
+        with time_limit(request.limit, what, grace=grace, give_up=give_up):
+            return _run_trial(context, request)
     except StepTimeoutError:
-        if order.limit_of_budget:
+        if request.limit_of_budget:
             return None
         raise
 
 
-def _carry_out(bench: Workbench, order: Order) -> Trial | None:
-    name, repeat, validation = order.candidate.name, order.repeat, bench.dataset.validation
-    started, used = time.perf_counter(), bench.workspace.spending_log(name).own()
-    left = _TimeLeft(order, bench)
-    if repeat and bench.repeat is not None:
-        run = bench.repeat(order.candidate, repeat)
-    else:
-        run = bench.runs.pop(name) if name in bench.runs else bench.start(order.candidate)
+def _run_trial(context: TrialContext, request: TrialRequest) -> Trial | None:
+    """As ``run_trial``, without the time limit."""
+    name, repeat, validation = request.candidate.name, request.repeat, context.dataset.validation
+    started, used = time.perf_counter(), context.workspace.spending_log(name).own()
+    left = _TimeLeft(request, context)
+    run = _begin(context, request)
 
     def on_step(done: float) -> None:
-        bench.progress(TrainingStep(name, done, run.loss if isinstance(run, ReportsLoss) else None))
+        context.progress(TrainingStep(name, done, run.loss if isinstance(run, ReportsLoss) else None))
 
-    rung, share = _train(run, order, left, on_step)
+    rung, share = _train(run, request, left, on_step)
     if run.share < share - 1e-9:
         return None
     asked = time.perf_counter()
     answers = answers_in_time(run, validation.texts, left.seconds, left.after if share >= 1 else nothing)
     if answers is None:
         return None
-    if bench.rule is not None:
-        answers = bench.rule.answers(answers)
+    if context.rule is not None:
+        answers = context.rule.answers(answers)
     per_text = max(time.perf_counter() - asked, 0.0) / max(len(validation), 1)
-    usage = bench.workspace.spending_log(name).own() - used if order.candidate.model.remote else None
-    if not repeat:  # of a further seed nothing but its answers is needed
-        bench.keep(order.candidate, run)
-    if share < 1:
-        bench.runs[name] = run  # a finished one is on the disk; a pool of large models must not pile up in memory
-    relative = bench.workspace.write_answers(name, rung, answers, repeat)
+    usage = context.workspace.spending_log(name).own() - used if request.candidate.model.remote else None
+    _store(context, request, run, share)
+    relative = context.workspace.write_answers(name, rung, answers, repeat)
     scoring = time.perf_counter()
-    _refuse_undefined(bench.metric, validation.gold, answers)
-    score = measured(bench.metric, validation.gold, answers.values, seed=bench.seed)
+    score, loss = _score(context, validation.gold, answers)
     return Trial(
         candidate=name,
         rung=rung,
         share=share,
         seconds=max(time.perf_counter() - started, 0.0),
         score=score,
-        loss=(
-            float(loss_of(bench.metric, score.value))
-            if bench.rule is None
-            else bench.rule.loss(validation.gold, answers)
-        ),
+        loss=loss,
         predictions=relative,
         seconds_per_text=per_text,
         scoring_seconds=max(time.perf_counter() - scoring, 0.0),
-        elapsed=bench.clock.elapsed(),
-        predicted_seconds=order.predicted,
-        value=order.value,
-        why=order.why,
-        data_fingerprint=bench.dataset.fingerprint,
+        elapsed=context.clock.elapsed(),
+        predicted_seconds=request.predicted,
+        value=request.value,
+        why=request.why,
+        data_fingerprint=context.dataset.fingerprint,
         usage=usage,
         repeat=repeat,
         schedule_share=run.schedule_share if isinstance(run, ShortensSchedule) else 1.0,
-        predictions_sha256=sha256_of(bench.workspace.inside(relative)),
-        model_sha256="" if share < 1 or repeat else _digest_of_model(bench.workspace.of_candidate(name) / "model"),
+        predictions_sha256=sha256_of(context.workspace.inside(relative)),
+        model_sha256="" if share < 1 or repeat else _digest_of_model(context.workspace.of_candidate(name) / "model"),
     )
+
+
+def _begin(context: TrialContext, request: TrialRequest) -> TrainingRun:
+    """The candidate's run: a new one for a further seed, otherwise from memory or from the checkpoint."""
+    if request.repeat and context.repeat is not None:
+        return context.repeat(request.candidate, request.repeat)
+    name = request.candidate.name
+    return context.runs.pop(name) if name in context.runs else context.start(request.candidate)
+
+
+def _store(context: TrialContext, request: TrialRequest, run: TrainingRun, share: float) -> None:
+    """Write the run's checkpoint or model; an unfinished run stays in memory too."""
+    if not request.repeat:  # only the answers of a further seed are needed
+        context.keep(request.candidate, run)
+    if share < 1:  # a finished one is on the disk; a pool of large models must not pile up in memory
+        context.runs[request.candidate.name] = run
+
+
+def _score(context: TrialContext, gold: Sequence[Gold], answers: Answers) -> tuple[Measured, float]:
+    """The score of the validation answers, with its interval, and their loss."""
+    _refuse_undefined(context.metric, gold, answers)
+    score = measured(context.metric, gold, answers.values, seed=context.seed)
+    loss = loss_of(context.metric, score.value) if context.rule is None else context.rule.loss(gold, answers)
+    return score, float(loss)
 
 
 @dataclass(slots=True)
 class _TimeLeft:
-    """Seconds that an order has left, in all and for training."""
+    """Seconds that a trial has left, in all and for training."""
 
-    order: Order
-    bench: Workbench
+    request: TrialRequest
+    context: TrialContext
     _until: float = field(init=False)
     _scoring: float = field(init=False)
     """Seconds that answers, and what follows the race, are predicted to take; 0: nothing is known."""
 
     def __post_init__(self) -> None:
         """Begin."""
-        self._until = self.bench.clock.elapsed() + self.order.seconds_left
-        self._scoring = self.order.answering
+        self._until = self.context.clock.elapsed() + self.request.seconds_left
+        self._scoring = self.request.answering
 
     def seconds(self) -> float:
         """In all."""
-        return self._until - self.bench.clock.elapsed()
+        return self._until - self.context.clock.elapsed()
 
     def after(self, per_text: float) -> float:
         """What has to be left after the answers of a finished model, from the seconds that a text takes."""
-        return max(per_text * self.order.texts_after - self.order.kept_after, 0.0)
+        return max(per_text * self.request.texts_after - self.request.kept_after, 0.0)
 
     def training(self) -> float:
         """For training alone."""
         return self.seconds() - self._scoring
 
-    def look(self, run: Runner) -> None:
+    def look(self, run: TrainingRun) -> None:
         """Time a few answers of a model whose pace is not known, so that training ends in time for all of them."""
-        texts = self.bench.dataset.validation.texts
+        texts = self.context.dataset.validation.texts
         if not texts:
             return
         run.predict(texts[:1])  # what a model does only once is no part of its pace
@@ -250,19 +264,21 @@ class _TimeLeft:
         self._scoring = per_text * len(texts) + self.after(per_text)
 
 
-def _train(run: Runner, order: Order, left: _TimeLeft, on_step: Callable[[float], None]) -> tuple[int, float]:
+def _train(
+    run: TrainingRun, request: TrialRequest, left: _TimeLeft, on_step: Callable[[float], None]
+) -> tuple[int, float]:
     """Train a run up to its rung, or to a shorter end; the rung and the share that it is to have reached."""
-    if order.schedule_share is None or not isinstance(run, ShortensSchedule):
-        run.advance(order.share, stop=lambda: left.seconds() <= 0, on_step=on_step)
-        return order.rung, order.share
-    if order.share < 1:
+    if request.schedule_share is None or not isinstance(run, ShortensSchedule):
+        run.advance(request.share, stop=lambda: left.seconds() <= 0, on_step=on_step)
+        return request.rung, request.share
+    if request.share < 1:
         # The way to the end is longer than that to the rung: beyond half of the time only a shorter end is in reach.
         until = left.training() / 2 if left.training() < math.inf else 0.0
-        run.advance(order.share, stop=lambda: left.training() <= until, on_step=on_step)
-        if run.share >= order.share - 1e-9:
-            return order.rung, order.share
-    look = None if order.answering else (lambda: left.look(run))
-    train_to_end(run, order.schedule_share, left.training, on_step, look)
+        run.advance(request.share, stop=lambda: left.training() <= until, on_step=on_step)
+        if run.share >= request.share - 1e-9:
+            return request.rung, request.share
+    look = None if request.answering else (lambda: left.look(run))
+    train_to_end(run, request.schedule_share, left.training, on_step, look)
     return len(RUNGS) - 1, 1.0
 
 
@@ -283,11 +299,11 @@ def _refuse_undefined(metric: Metric, gold: Sequence[Gold], answers: Answers) ->
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteBench:
-    """What all purchases of a race need on other machines; handed over once."""
+class RemoteTrialContext:
+    """What all trials of a search need on other machines; sent to each worker once."""
 
     store: RunStore
-    """Its workspace does not travel: each purchase has a temporary one."""
+    """Its workspace is not sent: each trial has a temporary one."""
     metric: Metric
     rule: LossRule | None
     threads: int
@@ -296,8 +312,8 @@ class RemoteBench:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """What comes back from another machine."""
+class TrialResult:
+    """What another machine returns: the trial and its files, or the reason for the failure."""
 
     trial: Trial | None
     """``None``: the budget ended before the rung was reached."""
@@ -307,35 +323,35 @@ class Delivery:
     """Why the candidate is excluded; empty: it is not."""
 
 
-def carry_out_remotely(bench: RemoteBench, content: tuple[Order, Mapping[str, bytes]]) -> Delivery:
-    """Carry out an order in another process, in a temporary folder; see ``protocols.Workers.share``.
+def run_trial_remotely(shared: RemoteTrialContext, content: tuple[TrialRequest, Mapping[str, bytes]]) -> TrialResult:
+    """Run a trial in another process, in a temporary folder; see ``protocols.Workers.share``.
 
     Args:
-        bench: As it was handed over.
-        content: The order, and the candidate's checkpoint as ``checkpoint_of`` packed it.
+        shared: As it was sent to the worker.
+        content: The request, and the candidate's checkpoint as ``checkpoint_of`` packed it.
 
     Raises:
         InputError: this machine has another version of Goldilocks, or no space.
     """
-    if (here := version("goldilocks-lm")) != bench.version:
+    if (here := version("goldilocks-lm")) != shared.version:
         raise InputError(
-            f"a worker has Goldilocks {here} and this machine {bench.version}; install the same version on every node "
+            f"a worker has Goldilocks {here} and this machine {shared.version}; install the same version on every node "
             "of the cluster, then --resume."
         )
-    set_threads(bench.threads)
-    allow_unsafe_execution(bench.unsafe_execution)
-    order, files = content
-    _import_training(order.candidate)
+    set_threads(shared.threads)
+    allow_unsafe_execution(shared.unsafe_execution)
+    request, files = content
+    _import_training(request.candidate)
     with tempfile.TemporaryDirectory(prefix="goldilocks-") as scratch:
         workspace = Workspace(Path(scratch))
-        folder = workspace.of_candidate(order.candidate.name)
+        folder = workspace.of_candidate(request.candidate.name)
         unpack(files, folder)
-        schedules = {} if order.schedule is None else {order.candidate.name: order.schedule}
-        store = replace(bench.store, workspace=workspace, short_schedules=schedules, _folders={}, _footprints={})
-        workbench = Workbench(
+        schedules = {} if request.schedule is None else {request.candidate.name: request.schedule}
+        store = replace(shared.store, workspace=workspace, short_schedules=schedules, _folders={}, _footprints={})
+        context = TrialContext(
             store.dataset,
-            bench.metric,
-            bench.rule,
+            shared.metric,
+            shared.rule,
             store.seed,
             workspace,
             store.start,
@@ -345,13 +361,13 @@ def carry_out_remotely(bench: RemoteBench, content: tuple[Order, Mapping[str, by
             silent,
         )
         try:
-            trial = carry_out(workbench, order)
+            trial = run_trial(context, request)
         except Exception as error:
             reason = own_fault(error)
             if reason is None:
                 raise
-            return Delivery(None, {}, reason)
-        return Delivery(trial, {} if trial is None else packed(folder))
+            return TrialResult(None, {}, reason)
+        return TrialResult(trial, {} if trial is None else packed(folder))
 
 
 def import_training() -> None:
@@ -365,10 +381,11 @@ def _import_training(candidate: Candidate) -> None:
     plugins.load("methods", candidate.method)
 
 
-def checkpoint_of(workspace: Workspace, order: Order) -> dict[str, bytes]:
-    """The files that an order needs in addition to the data: the candidate's checkpoint, where its run has begun."""
-    folder = workspace.of_candidate(order.candidate.name)
-    return {} if order.repeat else {f"checkpoint/{name}": data for name, data in packed(folder / "checkpoint").items()}
+def checkpoint_of(workspace: Workspace, request: TrialRequest) -> dict[str, bytes]:
+    """The files that a request needs in addition to the data: the candidate's checkpoint, if its run has begun."""
+    folder = workspace.of_candidate(request.candidate.name)
+    files = {} if request.repeat else packed(folder / "checkpoint")
+    return {f"checkpoint/{name}": data for name, data in files.items()}
 
 
 def packed(folder: Path) -> dict[str, bytes]:
