@@ -12,6 +12,7 @@ import socket
 import statistics
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,8 @@ import psutil
 
 WARM = 1.0
 """Seconds of load that are not counted."""
+IDLE = 20.0
+"""Seconds after which an unused connection is not used again; the service closes it after 75."""
 
 
 def request(body: Mapping[str, Any], path: str = "/v1/classify") -> bytes:
@@ -46,6 +49,16 @@ async def response(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 
 
 @dataclass(slots=True)
+class _Connection:
+    """A connection of a pool."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    used: float = 0.0
+    """When its last response was complete (``time.perf_counter``)."""
+
+
+@dataclass(slots=True)
 class Load:
     """Clients that each send one request after the other over a connection that stays open."""
 
@@ -58,6 +71,8 @@ class Load:
     """Status -> responses; 0: the connection broke."""
     bodies: dict[str, bytes] = field(default_factory=dict)
     """Text -> the last response to it."""
+    idle_seconds: float = IDLE
+    """Seconds after which ``at_rate`` closes a connection instead of using it again."""
 
     @property
     def failures(self) -> int:
@@ -84,22 +99,29 @@ class Load:
     async def at_rate(self, per_second: float, seconds: float, *, seed: int = 0) -> None:
         """Send requests as a Poisson process, each over a connection of its own pool, whether or not earlier ones are
         answered (an open loop: latency counts from the moment a request is due).
+
+        The pool shrinks to what the load needs: a connection that has been unused for ``idle_seconds`` is closed, since
+        a server that closes it at the same moment would lose the request. No request is repeated.
         """
         draw = random.Random(seed)
-        free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-        open_: list[asyncio.StreamWriter] = []
+        free: deque[_Connection] = deque()  # the one that was used last is at the right
         begun = due = time.perf_counter()
         number = 0
         tasks: set[asyncio.Task[None]] = set()
 
         async def one(text: str, at: float) -> None:
+            while free and time.perf_counter() - free[0].used > self.idle_seconds:
+                free.popleft().writer.close()
             try:
-                reader, writer = free.pop() if free else await asyncio.open_connection("127.0.0.1", self.port)
-                open_.append(writer)
-                if await self._ask(reader, writer, text, counted=True, since=at):
-                    free.append((reader, writer))
+                connection = free.pop() if free else _Connection(*await asyncio.open_connection("127.0.0.1", self.port))
             except OSError:
                 self.statuses[0] = self.statuses.get(0, 0) + 1
+                return
+            if await self._ask(connection.reader, connection.writer, text, counted=True, since=at):
+                connection.used = time.perf_counter()
+                free.append(connection)
+            else:
+                connection.writer.close()
 
         while due - begun < seconds:
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
@@ -109,8 +131,8 @@ class Load:
             number += 1
             due += draw.expovariate(per_second)
         await asyncio.gather(*tasks)
-        for writer in open_:
-            writer.close()
+        for connection in free:
+            connection.writer.close()
 
     async def _client(self, number: int, begins: float, ends: float) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any, cast
@@ -53,6 +54,7 @@ class Transport:
 
     def __init__(self) -> None:
         self.written, self.closed, self.aborted, self.unsent = b"", False, False, 0
+        self.socket: socket.socket | None = None
 
     def write(self, data: bytes) -> None:
         self.written += data
@@ -69,8 +71,8 @@ class Transport:
     def get_write_buffer_size(self) -> int:
         return self.unsent
 
-    def get_extra_info(self, name: str) -> None:
-        return None
+    def get_extra_info(self, name: str) -> socket.socket | None:
+        return self.socket if name == "socket" else None
 
 
 @pytest.fixture
@@ -164,3 +166,32 @@ def test_an_idle_connection_is_closed_and_one_with_an_answer_left_on_it_is_cut_o
     transport.unsent = unsent
     protocol.timeout_keep_alive_handler()
     assert (transport.closed, transport.aborted) == (not unsent, bool(unsent))
+
+
+def test_an_idle_connection_stays_open_for_a_request_that_came_just_now(
+    connection: tuple[Any, Loop, Transport],
+) -> None:
+    protocol, loop, transport = connection
+    here, there = socket.socketpair()
+    with here, there:
+        transport.socket = here
+        there.sendall(HEAD)  # in the socket's buffer; the event loop has not seen it
+        protocol.timeout_keep_alive_handler()
+        assert not transport.closed
+        protocol.data_received(here.recv(1000))
+        loop.pass_time(100.0)
+        assert not transport.closed
+
+
+def test_unread_bytes_that_are_no_request_do_not_keep_a_connection_open(
+    connection: tuple[Any, Loop, Transport],
+) -> None:
+    protocol, loop, transport = connection
+    here, there = socket.socketpair()
+    with here, there:
+        transport.socket = here
+        there.sendall(b"of TLS")
+        protocol.timeout_keep_alive_handler()
+        here.recv(1000)  # by the layer of TLS, which has no request for the protocol
+        loop.pass_time(1.0)
+        assert transport.closed

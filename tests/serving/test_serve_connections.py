@@ -16,6 +16,7 @@ from served import ScriptedEngine, live, settings
 from test_serve_command import serving
 
 from goldilocks.errors import InputError
+from goldilocks.serving import server as server_module
 from goldilocks.serving.server import listen
 from goldilocks.serving.settings import ServeSettings
 
@@ -85,6 +86,19 @@ def test_what_a_client_that_left_asked_for_is_not_computed(weather_bundle: Path)
         engine.open.set()
         assert answered(stays)[0] == 200
     assert engine.batches == [["stays"]]
+
+
+def test_clients_are_told_how_long_an_unused_connection_stays_open(weather_bundle: Path) -> None:
+    with (
+        live(settings({"weather": weather_bundle}), lambda _: ScriptedEngine()) as address,
+        connected(address) as plain,
+    ):
+        plain.sendall(request("rain"))
+        with http.client.HTTPResponse(plain) as answer:
+            answer.begin()
+            told = answer.getheader("keep-alive") or ""
+    # Less than it really stays open, and more than load balancers keep theirs.
+    assert 60 < int(told.removeprefix("timeout=")) < server_module._KEEP_ALIVE
 
 
 def _until(address: str, ongoing: float) -> None:

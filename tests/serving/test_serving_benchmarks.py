@@ -86,3 +86,42 @@ def test_clients_count_what_comes_back(weather_bundle: Path) -> None:
     assert set(due.statuses) == {200}
     assert len(due.milliseconds) == due.statuses[200]
     assert due.summary(1.0)["requests"] > 10
+
+
+def test_an_open_loop_does_not_use_a_connection_that_was_idle_for_too_long() -> None:
+    from http_load import Load
+
+    async def statuses(idle_seconds: float) -> dict[int, int]:
+        connections = 0
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            """Answers once and closes the connection without a word, as a server does with one that is idle."""
+            nonlocal connections
+            connections += 1
+            await reader.readuntil(b"}")
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            load = Load(server.sockets[0].getsockname()[1], ["rain"], idle_seconds=idle_seconds)
+            await load.at_rate(100, 0.3)
+        assert connections == load.statuses[200]
+        return load.statuses
+
+    assert set(asyncio.run(statuses(0.0))) == {200}
+    assert asyncio.run(statuses(60.0))[0] > 0  # each lost request is one that was sent on a closed connection
+
+
+def test_clients_see_whether_a_chunked_response_is_whole() -> None:
+    from http_load import response
+
+    async def read(content: bytes) -> tuple[int, bytes]:
+        reader = asyncio.StreamReader()
+        reader.feed_data(content)
+        reader.feed_eof()
+        return await response(reader)
+
+    whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    assert asyncio.run(read(whole)) == (200, b"{}")
+    with pytest.raises(asyncio.IncompleteReadError):
+        asyncio.run(read(whole[:-8]))

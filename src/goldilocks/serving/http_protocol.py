@@ -7,6 +7,7 @@ head could fill the memory, before any key is asked for.
 from __future__ import annotations
 
 import asyncio
+import select
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -16,6 +17,8 @@ _LATE = (
     b"HTTP/1.1 408 Request Timeout\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
     b"content-length: %d\r\n\r\n%s"
 ) % (len(_WORDS), _WORDS)
+_AGAIN = 1.0
+"""Seconds until an idle connection with unread bytes is looked at again: they may not be a request (TLS)."""
 
 
 def protocol_with(client_seconds: float) -> type[H11Protocol]:
@@ -85,8 +88,12 @@ def protocol_with(client_seconds: float) -> type[H11Protocol]:
             super().resume_writing()
 
         def timeout_keep_alive_handler(self) -> None:
+            if self.transport.is_closing():
+                return
             if self.transport.get_write_buffer_size():
                 self.transport.abort()  # to close it would wait for a client that takes nothing
+            elif _has_unread(self.transport):  # a request came just now; when it is read, this timer ends
+                self.timeout_keep_alive_task = self.loop.call_later(_AGAIN, self.timeout_keep_alive_handler)
             else:
                 super().timeout_keep_alive_handler()
 
@@ -106,3 +113,13 @@ def protocol_with(client_seconds: float) -> type[H11Protocol]:
                 self._watch()
 
     return TimedProtocol
+
+
+def _has_unread(transport: asyncio.Transport) -> bool:
+    """Whether there are bytes from the client that the event loop has not yet seen."""
+    sock = transport.get_extra_info("socket")
+    if sock is None or not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -29,6 +29,8 @@ _SWITCH = 0.0005
 """Seconds after which a thread in Python code gives way: the event loop should not wait 5 ms for a replica's thread."""
 _KEEP_ALIVE = 75
 """Seconds an idle connection stays open: longer than load balancers keep theirs (60), which else ask a closed one."""
+_ADVERTISED = _KEEP_ALIVE - 5
+"""Seconds that clients are told: one that keeps to them never sends a request on a connection that is being closed."""
 
 
 class Server(uvicorn.Server):
@@ -165,6 +167,7 @@ def server_of(service: Service) -> Server:
         lifespan="on",
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE,
+        headers=[("keep-alive", f"timeout={_ADVERTISED}")],
         timeout_graceful_shutdown=math.ceil(seconds + GRACE / 2),
         ssl_certfile=tls.certificate if tls else None,
         ssl_keyfile=tls.key if tls else None,
