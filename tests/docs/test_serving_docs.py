@@ -7,12 +7,14 @@ from typing import Any
 
 import yaml
 
+from goldilocks.serving import deploy
 from goldilocks.serving.app import make_app
 from goldilocks.serving.service import Service
 from goldilocks.serving.settings import ReplicaSettings, ServeSettings, settings_from
 
 DOCS = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
-YAML: dict[str, Any] = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", DOCS, flags=re.DOTALL)[0])
+BLOCKS: list[str] = re.findall(r"```yaml\n(.*?)```", DOCS, flags=re.DOTALL)
+YAML: dict[str, Any] = yaml.safe_load(BLOCKS[0])
 
 
 def test_every_setting_stands_there_with_its_default() -> None:
@@ -56,3 +58,9 @@ def test_replicas_are_named_in_ray_serves_words() -> None:
     assert {"min_replicas", "max_replicas", "target_ongoing_requests", "upscale_delay_s", "downscale_delay_s"} <= {
         field.name for field in fields(ReplicaSettings)
     }
+
+
+def test_the_rule_for_prometheus_adapter_is_the_one_that_deploy_writes() -> None:
+    template = (Path(deploy.__file__).parent / "templates" / "prometheus-adapter.yaml").read_text(encoding="utf-8")
+    written = template.replace("[% raw %]", "").replace("[% endraw %]", "")
+    assert yaml.safe_load(BLOCKS[1]) == yaml.safe_load(written)

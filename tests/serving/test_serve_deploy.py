@@ -135,8 +135,8 @@ def test_each_target_has_its_files_and_nothing_is_left_to_fill_in(
 ) -> None:
     files = written(weather_bundle, target, tmp_path / "out")
     assert len(files) == len(TARGETS[target])
-    for content in files.values():
-        assert "<<" not in content
+    for name, content in files.items():
+        assert "<<" not in content or name == "prometheus-adapter.yaml"  # its queries are templates of its own
         assert "[%" not in content
     assert ("Dockerfile" in files) == (tmp_path / "out" / "bundle" / "bundle.json").exists()
 
@@ -209,6 +209,47 @@ def test_kubernetes_manifests_are_hardened_and_belong_together(weather_bundle: P
     labels = result["Deployment"]["spec"]["selector"]["matchLabels"].items()
     assert labels <= result["Deployment"]["spec"]["template"]["metadata"]["labels"].items()
     assert result["Service"]["spec"]["selector"].items() <= labels
+
+
+def test_the_autoscaler_reads_what_the_adapter_offers(weather_bundle: Path, tmp_path: Path) -> None:
+    files = written(weather_bundle, "kubernetes", tmp_path / "out")
+    manifests = {entry["kind"]: entry for entry in yaml.safe_load_all(files["kubernetes.yaml"])}
+    metric = manifests["HorizontalPodAutoscaler"]["spec"]["metrics"][0]["pods"]["metric"]["name"]
+    (rule,) = yaml.safe_load(files["prometheus-adapter.yaml"])["rules"]["custom"]
+    # Without "name" the adapter offers a series under its own name; {} selects those that belong to a pod.
+    assert set(rule) == {"seriesQuery", "resources", "metricsQuery"}
+    assert rule["seriesQuery"] == metric + '{namespace!="",pod!=""}'
+    assert rule["resources"]["overrides"] == {kind: {"resource": kind} for kind in ("namespace", "pod")}
+    # Pods with several models have a series for each; the autoscaler wants one value for each pod.
+    assert rule["metricsQuery"] == "sum(<<.Series>>{<<.LabelMatchers>>}) by (<<.GroupBy>>)"
+    assert f"/pods/*/{metric}" in files["prometheus-adapter.yaml"]
+
+
+def test_the_operator_scrapes_the_pods_and_has_the_rules(weather_bundle: Path, tmp_path: Path) -> None:
+    files = written(weather_bundle, "kubernetes", tmp_path / "out")
+    manifests = {entry["kind"]: entry for entry in yaml.safe_load_all(files["kubernetes.yaml"])}
+    template = manifests["Deployment"]["spec"]["template"]
+    monitor, rules = (yaml.safe_load(files[name]) for name in ("podmonitor.yaml", "prometheusrule.yaml"))
+    for made, kind in ((monitor, "PodMonitor"), (rules, "PrometheusRule")):
+        assert (made["apiVersion"], made["kind"]) == ("monitoring.coreos.com/v1", kind)
+        assert made["metadata"]["namespace"] == manifests["Deployment"]["metadata"]["namespace"]
+        assert set(made) == {"apiVersion", "kind", "metadata", "spec"}
+    assert set(monitor["spec"]) == {"selector", "podMetricsEndpoints"}
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert set(endpoint) == {"port", "path", "interval", "authorization"}
+    assert endpoint["port"] in {port["name"] for port in template["spec"]["containers"][0]["ports"]}
+    # The service takes the key as a bearer token; the two commands at the top make the Secret that is named here.
+    secret = endpoint["authorization"]["credentials"]
+    assert endpoint["authorization"]["type"] == "Bearer"
+    assert f"secret generic {secret['name']} --from-file={secret['key']}=metrics_key.txt" in files["podmonitor.yaml"]
+    assert rules["spec"] == yaml.safe_load(files["rules.yaml"])
+    allowed = {"alert", "record", "expr", "for", "labels", "annotations"}
+    for group in rules["spec"]["groups"]:
+        assert set(group) == {"name", "rules"}
+        for rule in group["rules"]:
+            assert {"expr"} < set(rule) <= allowed
+            assert ("alert" in rule) != ("record" in rule)
 
 
 def test_alerts_and_dashboard_name_metrics_that_there_are(weather_bundle: Path, tmp_path: Path) -> None:

@@ -34,7 +34,17 @@ TARGETS: Mapping[str, tuple[str, ...]] = {
         "rules.yaml",
         "dashboard.json",
     ),
-    "kubernetes": ("Dockerfile", "dockerignore", "serve.yaml", "kubernetes.yaml", "rules.yaml", "dashboard.json"),
+    "kubernetes": (
+        "Dockerfile",
+        "dockerignore",
+        "serve.yaml",
+        "kubernetes.yaml",
+        "podmonitor.yaml",
+        "prometheusrule.yaml",
+        "prometheus-adapter.yaml",
+        "rules.yaml",
+        "dashboard.json",
+    ),
     "systemd": ("goldilocks.service", "serve.yaml", "rules.yaml", "dashboard.json"),
 }
 """Target -> files it needs; ``dockerignore`` is written with its dot."""
