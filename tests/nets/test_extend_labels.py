@@ -27,7 +27,7 @@ def test_scores_of_known_labels_stay_and_new_labels_stand_behind_them(tmp_path: 
     after = network.score_pooled(pooled).detach().numpy()
     assert network.labels == network.config.labels == (*tiny.LABELS, "weather", "travel")
     assert after.shape == (30, 5)
-    assert np.array_equal(after[:, :3], before)
+    assert after[:, :3] == pytest.approx(before, abs=1e-6)  # a product with more columns may be summed in another order
     assert network.targets(network.rows(["soup"]), ["travel"]) == [4]
 
 
