@@ -63,9 +63,14 @@ def test_words_may_stand_for_labels(folder: Path) -> None:
     assert network.tokenizer.decode(own).strip() == "the bank"
 
 
-def test_several_labels_are_refused(folder: Path) -> None:
-    with pytest.raises(InputError, match="several labels have no single label word; use `lora`"):
-        decoder(folder, Goal(labels=tiny.LABELS, several=True))
+def test_scores_of_several_labels_begin_at_the_share_of_each(folder: Path) -> None:
+    network = decoder(folder, Goal(labels=tiny.LABELS, several=True))
+    texts = PART.texts[:8]
+    gold = [tiny.LABELS] * 2 + [tiny.LABELS[:1]] * 4 + [()] * 2  # the first label in 6 of 8, the others in 2
+    METHOD.objective(network, texts, gold, METHOD.Options())
+    with torch.no_grad():
+        means = network.score_pooled(network.pooled(texts)).mean(0)
+    assert means.tolist() == pytest.approx([np.log(3), np.log(1 / 3), np.log(1 / 3)], abs=1e-4)
 
 
 def test_models_without_scores_of_words_are_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from goldilocks import plugins
 from goldilocks.answers import Answers, of_labels
 from goldilocks.errors import InputError
-from goldilocks.records import Candidate, Goal, Workload
+from goldilocks.records import Candidate, Goal, Part, Workload
 from goldilocks.testing import tiny
 from goldilocks.testing.masked_lm import masked_lm_folder
 from goldilocks.tuning.run import Run, RunSetup
@@ -56,12 +56,36 @@ def test_a_resumed_run_with_patterns_and_seeds_ends_where_an_unbroken_one_does(f
     assert np.allclose(straight.predict(PART.texts).probabilities, resumed.predict(PART.texts).probabilities, atol=1e-4)
 
 
-def test_several_labels_and_models_without_the_head_are_refused(folder: Path, tmp_path: Path) -> None:
+def several_part() -> Part:
+    """Texts of one label, of two (two texts joined) and of none."""
+    pairs = [(row, row + 1) for row in range(0, len(PART), 2)]
+    texts = (*PART.texts, *(f"{PART.texts[i]} {PART.texts[j]}" for i, j in pairs), *["of the"] * 6)
+    both = [tuple(sorted({str(PART.gold[i]), str(PART.gold[j])})) for i, j in pairs]
+    gold = (*((str(label),) for label in PART.gold), *both, *[()] * 6)
+    return Part(texts, gold, tuple(range(1, len(texts) + 1)))
+
+
+@pytest.mark.parametrize("patterns", [("prompt",), ("prompt", "{mask}: {text}")])
+def test_items_may_have_several_labels(folder: Path, tmp_path: Path, patterns: tuple[str, ...]) -> None:
     info = FAMILY.describe(folder, str(folder))
     assert info is not None
-    several = FAMILY.create(info, folder, PART, Goal(labels=tiny.LABELS, several=True), seed=0)
-    with pytest.raises(InputError, match="several labels have no single label word; use `lora`"):
-        METHOD.with_head(several, METHOD.Options())
+    part = several_part()
+    rates = {"learning_rate": 5e-3, "head_learning_rate": 5e-3, "epochs": 30.0}
+    setup = RunSetup(
+        folder, Workload(len(part), 30, 6, 3), seed=0, training=rates, options=METHOD.Options(patterns=patterns)
+    )
+    run = Run(Candidate(info, "pet"), part, Goal(labels=tiny.LABELS, several=True), setup)
+    run.advance(1.0)
+    model: Any = run.model
+    answers = model.predict(part.texts)
+    right = [answer == gold for answer, gold in zip(answers.values, part.gold, strict=True)]
+    assert sum(right) >= 0.9 * len(part)
+    model.save(tmp_path / "model")
+    again = FAMILY.restore(tmp_path / "model").predict(part.texts)
+    assert np.abs(again.probabilities - answers.probabilities).max() < 1e-3
+
+
+def test_models_without_the_head_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="needs a language-model head, this is a classifier; use `contrastive`"):
         METHOD.with_head(tiny.encoder(tmp_path / "plain", PART), METHOD.Options())
 
@@ -103,3 +127,27 @@ def test_variants_count_by_their_accuracy_before_training(gold: tuple[str, ...],
     got = joint_probabilities([Variant(0.9), Variant(0.2)], ["new"], scored=(texts, gold))
     scores = np.average(np.log([[0.9, 0.1], [0.2, 0.8]]), axis=0, weights=weights)
     assert got[0] == pytest.approx(np.exp(scores) / np.exp(scores).sum(), abs=1e-6)
+
+
+def test_variants_of_several_labels_are_averaged_decision_by_decision() -> None:
+    class Several:
+        """Gives both labels their probabilities."""
+
+        def __init__(self, *row: float) -> None:
+            self._row = row
+
+        def advance(self, share: float) -> None:
+            """Trains nothing."""
+
+        def predict(self, texts: Any) -> Answers:
+            return of_labels(np.array([self._row] * len(texts)), ("a", "b"), several=True)
+
+        @property
+        def model(self) -> Any:
+            return self
+
+    scored = (("x", "y"), (("a", "b"), ("a", "b")))
+    got = joint_probabilities([Several(0.9, 0.9), Several(0.8, 0.1)], ["new"], scored=scored, several=True)
+    # The first answers (a, b), all that is wanted; the second (a,), half of it. So the odds are (9² · 4)^⅓ and (9² / 9)^⅓.
+    odds = np.array([324, 9]) ** (1 / 3)
+    assert got[0] == pytest.approx(odds / (1 + odds), abs=1e-5)

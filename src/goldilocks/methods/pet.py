@@ -1,8 +1,10 @@
 """Pattern-exploiting training for few labels: the model begins as a zero-shot prompt and is fine-tuned from there.
 
 The head is made of the language model's own output weights for the words of each label, calibrated, and all weights are
-trained with cross entropy over the labels. With several patterns or seeds one model is trained for each; what they
-answer together, to the training rows and to those of ``data.unlabelled``, is then learnt by the final one.
+trained with cross entropy over the labels. Where items have several labels, each label is a decision of its own
+(sigmoid), which begins at the label's share of the training rows. With several patterns or seeds one model is trained
+for each; what they answer together, to the training rows and to those of ``data.unlabelled``, is then learnt by the
+final one.
 
 Encoders with a masked-LM head score the label words at mask tokens, as in the paper; causal language models score them
 where they follow the pattern. No encoder that comes in a package has that head: `goldilocks pretrain` makes some, and
@@ -41,6 +43,8 @@ _PROMPT = "prompt"
 """Stands for the task's prompt among the patterns."""
 _TEMPERATURE = 2.0
 """Temperature of the ensemble's answers, as in the paper."""
+_RAREST = 0.01
+"""Smallest share of a label that a score begins with, so that labels without a row can still be learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class Options:
     weights: Literal["equal", "accuracy"] = "equal"
     """Weights of the ensemble's models: ``equal``, or their ``accuracy`` on the training rows before training."""
     calibrate: bool = True
-    """Whether the mean score of each label over some training texts is subtracted before training."""
+    """Whether the mean score of each label over some training texts is subtracted before training (and, where items
+    have several labels, the log-odds of the label's share of the rows added)."""
 
 
 def incompatibility(info: ModelInfo) -> str | None:
@@ -83,13 +88,11 @@ def with_head(network: Network, options: Options) -> Network:
     """See ``protocols.ReplacesHead``.
 
     Raises:
-        InputError: items have several labels, the checkpoint has no language-model head, the pattern leaves no room for
-            them, or the words are of no label.
+        InputError: the checkpoint has no language-model head, the pattern leaves no room for items, or the words are of
+            no label.
     """
     from goldilocks.nets.heads.decoder_classifier import DecoderClassifier
 
-    if network.config.several:
-        raise InputError("pet: items with several labels have no single label word; use `lora`.")
     if options.seeds < 1:
         raise InputError(f"pet: seeds is {options.seeds}; train at least one model for each pattern.")
     first = options.patterns[0] if options.patterns else _PROMPT
@@ -111,13 +114,35 @@ def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
     network.module.requires_grad_(True)
 
 
-def objective(network: Network, texts: Sequence[Text], gold: Sequence[Gold], options: Options) -> None:  # noqa: ARG001
+def objective(network: Network, texts: Sequence[Text], gold: Sequence[Gold], options: Options) -> None:
     """The head's own loss is minimised; here the texts are known that calibrate it. See ``protocols.HasObjective``."""
+    import numpy as np
+
+    shares = None
+    if network.config.several:
+        answers = cast(Sequence[Sequence[str]], gold)
+        shares = np.array([sum(label in answer for answer in answers) for label in network.labels]) / len(gold)
+    _calibrate(network, texts, shares, options)
+
+
+def _calibrate(
+    network: Network, texts: Sequence[Text], shares: npt.NDArray[np.floating[Any]] | None, options: Options
+) -> None:
+    """Centre the scores, and raise them to the log-odds of the labels' shares where each is a decision of its own."""
+    import numpy as np
+    import torch
+
     from goldilocks.nets.heads.verbalizers import calibrate
 
-    if options.calibrate:
-        head = cast(Any, network.head)
-        calibrate(network, getattr(head, "out", head).bias, texts)
+    if not options.calibrate:
+        return
+    head = cast(Any, network.head)
+    bias = getattr(head, "out", head).bias
+    calibrate(network, bias, texts)
+    if shares is not None:
+        shares = np.clip(shares, _RAREST, 1 - _RAREST)
+        with torch.no_grad():
+            bias.add_(torch.from_numpy(np.log(shares / (1 - shares))).to(bias))
 
 
 def variants(options: Options) -> Sequence[Variant]:
@@ -143,7 +168,7 @@ def taught_by_variants(
     """See ``protocols.LearnsFromVariants``."""
     from goldilocks.nets.objectives.soft_targets import SoftTargets
 
-    objective(network, texts, (), options)
+    _calibrate(network, texts, probabilities.mean(axis=0) if network.config.several else None, options)
     return SoftTargets(network, (), probabilities, weight=1.0, temperature=_TEMPERATURE)
 
 

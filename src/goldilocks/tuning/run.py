@@ -268,7 +268,9 @@ class Run:
         if self._variants and isinstance(self._method, LearnsFromVariants):
             if self._taught is None:
                 scored = (texts, gold) if self._method.weighs_variants(self._options) else None
-                self._taught = joint_probabilities(self._runs_of_variants(), self._texts_of_variants, scored=scored)
+                self._taught = joint_probabilities(
+                    self._runs_of_variants(), self._texts_of_variants, scored=scored, several=self.goal.several
+                )
             return self._method.taught_by_variants(network, self._texts_of_variants, self._taught, self._options)
         if isinstance(self._method, NeedsTeacher):
             if self._teacher is None:

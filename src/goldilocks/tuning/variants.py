@@ -7,13 +7,13 @@ Classification and Natural Language Inference", section 3.4.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
-from goldilocks.answers import Answers
+from goldilocks.answers import Answers, logits_of
 from goldilocks.protocols import Floats, Model
-from goldilocks.records import Gold, Text
+from goldilocks.records import Answer, Gold, Text
 
 _MIN = 1e-6
 """Probabilities are at least this, so that their logarithms are finite."""
@@ -38,6 +38,7 @@ def joint_probabilities(
     texts: Sequence[Text],
     *,
     scored: tuple[Sequence[Text], Sequence[Gold]] | None = None,
+    several: bool = False,
 ) -> Floats:
     """Train each run to its end, one after the other, and let them answer together.
 
@@ -46,21 +47,34 @@ def joint_probabilities(
         texts: The items.
         scored: Training items and their labels: a run counts by its accuracy on them before any training. ``None``, or
             none is right anywhere: all count alike.
+        several: Whether items have several labels, each a decision of its own.
 
     Returns:
-        Softmax of the weighted mean of the variants' scores, ``(n_texts, n_labels)``, float32; a row sums to 1.
+        Softmax (``several``: sigmoid) of the weighted mean of the variants' scores, ``(n_texts, n_labels)``, float32. A
+        row sums to 1 unless ``several``.
     """
-    logs, weights = [], []
+    logits, weights = [], []
     for run in runs:
         weights.append(1.0 if scored is None else _accuracy(run, *scored))
         run.advance(1.0)
-        logs.append(np.log(np.clip(run.model.predict(texts).probabilities, _MIN, 1)))
-    # Logarithms of probabilities are scores but for a constant in each row, which softmax does not see.
-    mean = np.average(logs, axis=0, weights=weights if any(weights) else None)
+        probabilities = np.clip(run.model.predict(texts).probabilities, _MIN, 1 - _MIN if several else 1)
+        logits.append(logits_of(probabilities, several=several))
+    mean = np.average(logits, axis=0, weights=weights if any(weights) else None)
+    if several:
+        return (1 / (1 + np.exp(-mean))).astype(np.float32)
     powers = np.exp(mean - mean.max(axis=1, keepdims=True))
     joint: Floats = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
     return joint
 
 
 def _accuracy(run: Trainable, texts: Sequence[Text], gold: Sequence[Gold]) -> float:
-    return float(np.mean([answer == right for answer, right in zip(run.predict(texts).values, gold, strict=True)]))
+    """Share of the items that are right; of several labels the share of right ones among those given or wanted."""
+    pairs = zip(run.predict(texts).values, gold, strict=True)
+    return float(np.mean([_overlap(answer, right) for answer, right in pairs]))
+
+
+def _overlap(answer: Answer, right: Gold) -> float:
+    if isinstance(answer, str) or isinstance(right, str):
+        return float(answer == right)
+    given, wanted = set(cast(tuple[str, ...], answer)), set(cast(tuple[str, ...], right))
+    return len(given & wanted) / len(given | wanted) if given | wanted else 1.0
