@@ -5,7 +5,8 @@ GoldilocksError
 ├── MissingError      2  a file, model, plug-in or package is not there   -> install or name another
 ├── IntegrityError    2  a bundle or record is damaged or too new         -> rebuild it
 ├── EndpointError     2  an endpoint does not answer as it should          -> check it, or leave it out
-│   └── RefusedItemError  2  it refuses one item (content filter, length)  -> leave the item out, or shorten it
+│   ├── RefusedItemError  2  it refuses one item (content filter, length)  -> leave the item out, or shorten it
+│   └── UnfinishedError   2  it has failed in the middle of a batch        -> ask the other items again
 ├── ProcessError      2  a process of a run over several has ended       -> --resume
 │   └── WorkerLostError  2  a worker of a race has ended                -> its rung is bought again
 ├── RequestError      2  the service refuses a request (an HTTP status)    -> fix the request, or retry later
@@ -16,6 +17,8 @@ GoldilocksError
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class GoldilocksError(Exception):
@@ -42,6 +45,18 @@ class EndpointError(GoldilocksError):
 
 class RefusedItemError(EndpointError):
     """An endpoint refuses one item, because of its content filter or because it is longer than the model's context."""
+
+
+class UnfinishedError(EndpointError):
+    """An endpoint has failed after it answered some items of a batch.
+
+    Attributes:
+        answers: ``Answers`` of the whole batch; the problem of items without one says that the endpoint failed.
+    """
+
+    def __init__(self, message: str, answers: Any) -> None:
+        super().__init__(message)
+        self.answers = answers
 
 
 class ProcessError(GoldilocksError):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from goldilocks import plugins
 from goldilocks.answers import Answers, by_rule
-from goldilocks.bundle.write import CompressedForm, Winner, write
+from goldilocks.bundle.write import CompressedForm, Winner, check_target, write
 from goldilocks.catalog.find import candidates
 from goldilocks.catalog.fit import workload
 from goldilocks.catalog.lengths import token_counters
@@ -130,6 +130,7 @@ def build(
     check_kinds(spec.candidates.combine)
     check_augmentation(spec.augment, task.OUTPUT)
     guard = Guard(workspace, Clock(spec.budget_seconds, workspace.elapsed()), progress)
+    check_target(workspace.bundle)  # and not after the search
     for name in spec.compress.only:
         plugins.load("compressors", name)  # a mistyped name is an error before anything is paid for
 

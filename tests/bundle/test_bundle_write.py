@@ -116,7 +116,7 @@ def test_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "thesis.txt").write_text("years of work")
 
-    with pytest.raises(InputError, match="is not a bundle and not empty; choose another --out"):
+    with pytest.raises(InputError, match="is not a bundle and not empty; move it away, or choose another --out"):
         bundle(tmp_path / "bundle")
 
     assert (tmp_path / "bundle" / "thesis.txt").read_text() == "years of work"

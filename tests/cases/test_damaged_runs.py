@@ -372,6 +372,13 @@ def test_every_kind_of_damage_to_a_record_is_noticed_or_harmless(run: Path, tmp_
             assert got == whole or begins, (name, kind)
 
 
+def test_checksum_whose_name_was_damaged_is_noticed(run: Path) -> None:
+    text = (run / "data.json").read_text()
+    (run / "data.json").write_text(text.replace('"checksum"', '"chdcksum"'))
+    with pytest.raises(IntegrityError, match=r"data\.json: was changed since it was written"):
+        read_object(run / "data.json")
+
+
 def test_half_written_files_of_a_killed_process_are_removed(made: tuple[TaskSpec, Path], run: Path) -> None:
     (run / ".decision.json.123.part").write_text("half")
     (run / "runs" / "x" / "model.part").mkdir(parents=True)
@@ -444,3 +451,19 @@ def test_disk_limit_is_kept_before_each_purchase(tmp_path: Path) -> None:
     assert Workspace(tmp_path / "run").read_trials() == []
     decision = select(spec, RunSettings(out=tmp_path / "run", max_disk_mb=100, resume=True))
     assert decision.winner.status == "winner"
+
+
+@pytest.mark.parametrize("damage", ["bundle.json deleted", "a file", "a link to nothing"])
+def test_what_is_in_the_place_of_the_bundle_is_refused_before_the_search(
+    made: tuple[TaskSpec, Path], run: Path, damage: str
+) -> None:
+    bundle = run / "bundle"
+    if damage == "bundle.json deleted":
+        (bundle / "bundle.json").unlink()
+    else:
+        shutil.rmtree(bundle)
+        _ = bundle.write_text("x") if damage == "a file" else bundle.symlink_to("nowhere")
+    before = (run / "decision.json").read_bytes()
+    with pytest.raises(InputError, match=r"bundle: is not a bundle and not empty; move it away"):
+        resumed(made, run)
+    assert (run / "decision.json").read_bytes() == before

@@ -285,3 +285,22 @@ def test_key_of_a_service_goes_to_no_other_host_and_odd_answers_are_one_line(
         assert "what answers there is no service of goldilocks" in promoted()
     server.replies = [raw(f"bad key {KEY}".encode(), 401)]
     assert "the service refused: bad key [removed]" in promoted()
+
+
+def test_server_that_refuses_store_is_asked_without_it(server: Server) -> None:
+    def reply(body: dict[str, Any]) -> Any:
+        if "store" in body:
+            return raw(b'{"error": {"message": "Unknown parameter: \'store\'", "code": "unknown_parameter"}}', 400)
+        return give(WELL["responses"])
+
+    server.replies = [choose(reply)]
+    asked = model(server, "responses")
+    assert asked.predict(["a", "b"]).values == ("sport", "sport")
+    assert ["store" in body for body in server.bodies] == [True, False, False]
+    assert "store=off" in asked.client.settled().source  # for the bundle
+
+
+def test_store_can_be_switched_off_in_the_address(server: Server) -> None:
+    server.replies = [give(WELL["responses"])]
+    assert model(server, "responses", "&store=off").predict(["a"]).values == ("sport",)
+    assert "store" not in server.bodies[0]

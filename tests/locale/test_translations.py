@@ -119,6 +119,15 @@ def test_folder_of_a_command_is_not_translated(tmp_path: Path, monkeypatch: pyte
     keep_paths(())
 
 
+def test_folder_that_a_task_file_names_is_not_translated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "task.yaml").write_text("data: {train: labels}\n")
+    with pytest.raises(GoldilocksError):
+        app(["check", "task.yaml", "--lang", "zh"], standalone_mode=False)
+    assert localised("bundle: labels") == "模型文件夹：labels"
+    keep_paths(())
+
+
 def test_language_is_that_of_the_context() -> None:
     with in_language("zh"):
         assert language() == "zh"

@@ -23,7 +23,14 @@ from goldilocks.bundle import known_replies
 from goldilocks.bundle.guard import check
 from goldilocks.bundle.known_replies import KnownReplies, is_open
 from goldilocks.bundle.layout import FORMAT_VERSION, INFO, MODEL, BundleInfo
-from goldilocks.errors import GoldilocksError, InputError, IntegrityError, MissingError
+from goldilocks.errors import (
+    EndpointError,
+    GoldilocksError,
+    InputError,
+    IntegrityError,
+    MissingError,
+    UnfinishedError,
+)
 from goldilocks.protocols import Floats, Model, SupportsDomains, SupportsGeneration, Task
 from goldilocks.records import Answer, Generation, Output, Prediction, Text
 from goldilocks.rows import item_of, named
@@ -83,9 +90,14 @@ class Bundle:
         Raises:
             InputError: the model does not generate, cannot generate as many tokens as requested, or has no such domain.
             IntegrityError: the model fails, or its answers do not have the shape that the bundle describes.
+            UnfinishedError: the endpoint that answers failed in the middle; the error has the answers so far.
         """
         try:
             answers = self._answered(items, generation, domains)
+        except UnfinishedError as error:
+            if len(error.answers) != len(items):
+                raise EndpointError(str(error)) from error
+            raise UnfinishedError(str(error), by_rule(error.answers, self.info.answer_rule)) from error
         except BaseException as error:
             if not _is_a_failure(error):
                 raise

@@ -363,8 +363,10 @@ def check_target(folder: Path) -> None:
     Raises:
         InputError: it holds something else.
     """
-    if folder.exists() and not (folder / INFO).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: is not a bundle and not empty; choose another --out.")
+    leads_nowhere = folder.is_symlink() and not folder.exists()
+    occupied = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if leads_nowhere or (occupied and not (folder / INFO).is_file()):
+        raise InputError(f"{folder}: is not a bundle and not empty; move it away, or choose another --out.")
 
 
 @contextmanager

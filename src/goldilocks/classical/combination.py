@@ -16,7 +16,7 @@ import numpy as np
 
 from goldilocks import plugins
 from goldilocks.answers import Answers, Floats, certainty, of_labels
-from goldilocks.errors import IntegrityError
+from goldilocks.errors import IntegrityError, UnfinishedError
 from goldilocks.protocols import Model
 from goldilocks.records import AnswerRule, Text
 from goldilocks.support.endpoints.spending_log import SpendingLog
@@ -90,15 +90,38 @@ class Combination:
         """See ``protocols.Model``."""
         several = self.config.several
         if self.config.kind == ENSEMBLE:
-            tables = [part.predict(texts).probabilities for part in self.parts]
-            return mean_answers(tables, self.labels, several=several)
+            return self._averaged(texts)
         first = self.parts[0].predict(texts)
         unsure = certainty(first, AnswerRule(error_costs=self.config.error_costs)) < self.config.threshold
         unsure_texts = [text for text, ask in zip(texts, unsure.tolist(), strict=True) if ask]
         if not unsure_texts:
             return first
-        second = self.parts[1].predict(unsure_texts)
+        try:
+            second = self.parts[1].predict(unsure_texts)
+        except UnfinishedError as error:
+            so_far: Answers = error.answers
+            error.answers = escalated(first, so_far.probabilities, unsure, several=several, problems=so_far.problems)
+            raise
         return escalated(first, second.probabilities, unsure, several=several, problems=second.problems)
+
+    def _averaged(self, texts: Sequence[Text]) -> Answers:
+        tables: list[Floats] = []
+        failures: list[UnfinishedError] = []
+        for part in self.parts:
+            try:
+                tables.append(part.predict(texts).probabilities)
+            except UnfinishedError as error:
+                tables.append(error.answers.probabilities)
+                failures.append(error)
+        answers = mean_answers(tables, self.labels, several=self.config.several)
+        if failures:  # an item of which a part is missing gets no answer, not that of the others
+            problems: tuple[str, ...] = failures[0].answers.problems
+            table = np.array(answers.probabilities)
+            table[np.array([bool(problem) for problem in problems])] = np.nan
+            answers = of_labels(table, self.labels, several=self.config.several)
+            failures[0].answers = replace(answers, problems=problems)
+            raise failures[0]
+        return answers
 
     def size_bytes(self) -> int:
         """Bytes of all parts."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +23,7 @@ from goldilocks.cli.generation import (
 )
 from goldilocks.cli.prediction_file import Form, writing
 from goldilocks.cli.stated_domains import Domains
-from goldilocks.errors import InputError
+from goldilocks.errors import EndpointError, InputError, UnfinishedError
 
 if TYPE_CHECKING:
     from goldilocks.bundle.read import Bundle
@@ -82,7 +82,8 @@ def predict(
     name inputs by role or by the column of the training data; other columns, such as labels, are ignored.
 
     An unusable row yields {"error": "row 3: ..."}, and the following rows are predicted normally. The exit code is then
-    2, and standard error names the first such row and their number.
+    2, and standard error names the first such row and their number. If an endpoint fails, the rows that it answered are
+    written first, with --out to a file beside it (predictions.partial.csv).
 
     Example: echo "my card has not arrived" | goldilocks predict run/bundle
 
@@ -109,9 +110,9 @@ def predict(
     rows = bad = 0
     first = ""
     with writing(out, form) as (write, flush):
-        warn = partial(say, error=True)
-        for batch in arriving(source, task, columns, jsonl=jsonl, kept=kept, announce=warn):
-            for chunk, predictions in _predictions(model, batch, generation, domains, kept):
+        batches = arriving(source, task, columns, jsonl=jsonl, kept=kept, announce=partial(say, error=True))
+        try:
+            for chunk, predictions in _predictions(model, batches, generation, domains, kept):
                 rows += len(chunk)
                 for number, item in chunk:
                     if isinstance(item, InputError):
@@ -124,6 +125,10 @@ def predict(
                     cells = kept.cells.pop(number, {})
                     write({name: cells[name] for name in copied if name in cells} | fields)
                 flush()
+        except EndpointError as error:
+            if rows == bad:
+                raise
+            raise EndpointError(f"{error} {rows - bad:,} rows have a prediction; pass the others again.") from error
     if bad:
         raise InputError(f"{first} ({bad:,} of {rows:,} rows have no prediction; fix them and pass them again).")
 
@@ -135,9 +140,24 @@ def _named(option: str, role: str) -> tuple[str, str]:
 
 
 def _predictions(
+    model: Bundle,
+    batches: Iterable[list[NumberedItem]],
+    generation: Generation | None,
+    domains: Domains,
+    kept: CopiedColumns,
+) -> Iterator[tuple[list[NumberedItem], Iterator[Prediction]]]:
+    """The rows with the predictions of the usable ones, in chunks small enough to be answered quickly.
+
+    Raises:
+        EndpointError: the endpoint that answers has failed; what it answered before has been yielded.
+    """
+    for batch in batches:
+        yield from _chunks(model, batch, generation, domains, kept)
+
+
+def _chunks(
     model: Bundle, batch: list[NumberedItem], generation: Generation | None, domains: Domains, kept: CopiedColumns
 ) -> Iterator[tuple[list[NumberedItem], Iterator[Prediction]]]:
-    """The rows of a batch with the predictions of the usable ones, in chunks small enough to be answered quickly."""
     limit, begins = _FIRST, 0
     while begins < len(batch):
         chunk = [domains.checked(row, kept.cells) for row in batch[begins : begins + limit]]
@@ -145,5 +165,10 @@ def _predictions(
         since = time.monotonic()
         usable = [(number, item) for number, item in chunk if not isinstance(item, InputError)]
         items, stated = [item for _, item in usable], domains.stated([number for number, _ in usable], kept.cells)
-        yield chunk, iter(model.answers(items, generation=generation, domains=stated).predictions())
+        try:
+            answers = model.answers(items, generation=generation, domains=stated)
+        except UnfinishedError as error:
+            yield chunk, iter(error.answers.predictions())
+            raise
+        yield chunk, iter(answers.predictions())
         limit = min(2 * limit, _MAX) if time.monotonic() - since < _SECONDS else _FIRST

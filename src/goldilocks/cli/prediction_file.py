@@ -11,7 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
 
-from goldilocks.errors import InputError
+from goldilocks.cli.console import say
+from goldilocks.errors import EndpointError, InputError
 from goldilocks.support.control_characters import json_visible
 
 Write = Callable[[Mapping[str, Any]], None]
@@ -35,6 +36,8 @@ def writing(out: Path | None, form: Form) -> Iterator[tuple[Write, Callable[[], 
 
     Raises:
         InputError: the file cannot be written.
+        EndpointError: as it came from the block; the predictions so far, which were paid for, are in a file beside
+            ``out`` (``predictions.partial.csv``), as after Ctrl-C.
     """
     if out is None:
         yield _writer(sys.stdout, form), sys.stdout.flush
@@ -44,6 +47,15 @@ def writing(out: Path | None, form: Form) -> Iterator[tuple[Write, Callable[[], 
         with part.open("w", encoding="utf-8", newline="") as file:
             yield _writer(file, form), file.flush
         part.replace(out)
+    except (EndpointError, KeyboardInterrupt) as error:
+        partial = out.with_name(f"{out.stem}.partial{out.suffix}")
+        if not part.stat().st_size:
+            raise
+        part.replace(partial)
+        if isinstance(error, EndpointError):
+            raise EndpointError(f"{error} The rows so far are in {partial}.") from error
+        say(f"The rows so far are in {partial}.", error=True)
+        raise
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror}); choose another --out.") from error
     finally:

@@ -11,6 +11,7 @@ import typer
 from goldilocks.errors import InputError
 from goldilocks.records import TaskSpec
 from goldilocks.settings import is_yaml, read_task, seconds_in, task_from
+from goldilocks.support.text.translation import keep_paths_too
 
 TaskArgument = Annotated[
     Path,
@@ -79,6 +80,8 @@ def spec_of(
             key, value = next(iter(given.items()))
             raise InputError(f"--{key} goes with data; in a task file write {key}: {value}.")
         spec = read_task(task)
+        named = (spec.data.train, spec.data.validation, spec.data.test, spec.data.unlabelled)
+        keep_paths_too(path for path in named if path)
     else:
         # A name and a folder, not resolved: a link is read under its own name, and a moved project is the same task.
         folder, train = (Path.cwd(), str(task)) if "+" in str(task) else (task.absolute().parent, task.name)

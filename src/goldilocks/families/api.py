@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goldilocks.answers import Answers, of_labels, of_values
-from goldilocks.errors import EndpointError, InputError, RefusedItemError
+from goldilocks.errors import EndpointError, InputError, RefusedItemError, UnfinishedError
 from goldilocks.records import (
     Forecast,
     Generation,
@@ -76,6 +76,8 @@ _NEXT_ITEM = re.compile(r"\n\s*(?:Text(?: 1)?:|文本1?：)")
 """Stop sequence: base language models without chat training continue with another item."""
 MAX_QUESTIONS = 400
 """Questions of one request to a decision endpoint."""
+_UNASKED = "not answered: the endpoint failed before"
+"""Problem of the items that were left when the endpoint failed."""
 _MAX_SCHEMA_LABELS = 500
 """Labels up to which a JSON schema lists them all (OpenAI's limit)."""
 
@@ -150,6 +152,8 @@ class _Reply:
     truncated: bool = False
     empty: bool = False
     refused: bool = False
+    unasked: bool = False
+    """Whether the endpoint failed, at this item or at one before it."""
     shares: Mapping[str, float] = field(default_factory=dict)
     """Label -> probability, of a decision endpoint."""
 
@@ -258,19 +262,28 @@ class RemoteModel:
         """See ``protocols.Model``. Where the first few show that all would cost more than is left, no more are sent.
 
         Raises:
+            UnfinishedError: the endpoint failed, or may cost no more, after it answered some of the items.
             EndpointError: the endpoint does not answer, may cost no more, or in a search has given no answer at all.
         """
-        settings = self.generation.updated(generation)
+        failures: list[EndpointError] = []
+        asked = partial(self._reply, settings=self.generation.updated(generation), failures=failures)
         replies: list[_Reply] = []
         try:
             with ThreadPoolExecutor(AT_ONCE) as threads:
                 # The first alone: it finds out what the server accepts.
                 for begins, ends in ((0, 1), (1, _SAMPLE), (_SAMPLE, _PATIENCE), (_PATIENCE, len(texts))):
-                    replies += threads.map(partial(self._reply, settings=settings), texts[begins:ends])
+                    replies += threads.map(asked, texts[begins:ends])
+                    if failures:
+                        raise failures[0]
                     if ends >= _SAMPLE:
                         self._check(replies, len(texts) - len(replies))
+        except EndpointError as error:
+            if self.on_trial or all(reply.unasked for reply in replies):
+                raise
+            replies += [_Reply(problem=_UNASKED, unasked=True)] * (len(texts) - len(replies))
+            raise UnfinishedError(str(error), self._answers(replies)) from error
         finally:
-            self.client.note_unanswered(sum(bool(reply.problem) for reply in replies))
+            self.client.note_unanswered(sum(bool(reply.problem) and not reply.unasked for reply in replies))
         return self._answers(replies)
 
     def _check(self, replies: Sequence[_Reply], left: int) -> None:
@@ -307,11 +320,17 @@ class RemoteModel:
             return f"{counts}; see whether the model answers chat requests at all, or leave the endpoint out."
         return f"{counts}; {replies[0].problem}. Reword instruction: in the task file, or use the method in_context."
 
-    def _reply(self, item: Text, settings: Generation) -> _Reply:
+    def _reply(self, item: Text, settings: Generation, failures: list[EndpointError]) -> _Reply:
+        """The reply to an item; an error that ends the batch goes to ``failures``, and nothing is sent after it."""
+        if failures:
+            return _Reply(problem=_UNASKED, unasked=True)
         try:
             return self._decided(item) if self.client.endpoint.decides else self._written(item, settings)
         except RefusedItemError as error:
             return _Reply(problem=str(error), refused=True)
+        except EndpointError as error:
+            failures.append(error)
+            return _Reply(problem=_UNASKED, unasked=True)
 
     def _decided(self, item: Text) -> _Reply:
         """The answer of a decision endpoint: probabilities of all labels."""

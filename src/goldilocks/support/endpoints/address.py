@@ -11,7 +11,7 @@ currency.
 ``kind`` is the API: ``chat`` (completions, the default), ``responses``, ``decisions`` or ``systemone``.
 
 What a server does not accept is found out by asking; it can also be said: ``limit=max_completion_tokens``,
-``system=off``, ``temperature=off``, ``stop=off``, ``structured=off``.
+``system=off``, ``temperature=off``, ``stop=off``, ``structured=off``, ``store=off``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NUMBERS = {
 }
 KINDS = ("chat", "responses", "decisions", "systemone")
 """APIs of an endpoint; the last two answer questions with probabilities."""
-_SWITCHES = ("system", "temperature", "stop", "structured")
+_SWITCHES = ("system", "temperature", "stop", "structured", "store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ class Dialect:
     """Stop sequences; else answers are cut here."""
     structured: bool = True
     """``response_format`` with a JSON schema, which holds the answer to the labels."""
+    store: bool = True
+    """``store: false`` of the Responses API, which asks the server to keep nothing; else the field is not sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,8 @@ def adapted(dialect: Dialect, error: ServerError, request: Request, *, structure
         return replace(dialect, system=False)
     if dialect.stop and request.stops and unsupported and error.names(r"\bstop\b"):
         return replace(dialect, stop=False)
+    if dialect.store and request.path == "responses" and error.names(r"\bstore\b"):
+        return replace(dialect, store=False)
     if structured and not structured_works and error.status in (400, 422):  # it may not say what it cannot do
         return replace(dialect, structured=False)
     return None

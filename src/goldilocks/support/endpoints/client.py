@@ -296,7 +296,7 @@ def _advice(error: ServerError, endpoint: Endpoint) -> str:
     if error.status in (400, 422):
         return (
             "if its words name a part of the request, switch that off in the address (system=off, temperature=off, "
-            "stop=off, structured=off, limit=max_completion_tokens); else leave the endpoint out."
+            "stop=off, structured=off, store=off, limit=max_completion_tokens); else leave the endpoint out."
         )
     return "check the address, its kind (?kind=) and the name of the model."
 

@@ -89,14 +89,12 @@ async def _post(
     # "identity": a compressed answer of a few kilobytes may unpack to gigabytes.
     sent = {**headers, "Accept-Encoding": "identity"}
     async with asyncio.timeout(timeout), client.stream("POST", url, content=body, headers=sent) as answer:
-        chunks: list[bytes] = []
-        size = 0
+        received = bytearray()  # a list of chunks of one byte each would take many times their size
         async for chunk in answer.aiter_raw():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > MAX_BYTES:
+            received += chunk
+            if len(received) > MAX_BYTES:
                 break
-        body = _decompressed(b"".join(chunks)[: MAX_BYTES + 1], answer.headers.get("content-encoding", ""))
+        body = _decompressed(bytes(received[: MAX_BYTES + 1]), answer.headers.get("content-encoding", ""))
         return HttpAnswer(answer.status_code, dict(answer.headers), body)
 
 

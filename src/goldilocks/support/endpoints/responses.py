@@ -44,8 +44,9 @@ class ResponsesRequest(ChatRequest):
             "model": model,
             "input": chat["messages"],
             "max_output_tokens": max(self.limit(dialect), _MIN_TOKENS),
-            "store": False,
         }
+        if dialect.store:
+            body["store"] = False
         body |= {name: chat[name] for name in _SAMPLING if name in chat}
         if "response_format" in chat:
             body["text"] = {"format": {"type": "json_schema", **chat["response_format"]["json_schema"]}}

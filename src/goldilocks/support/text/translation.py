@@ -64,6 +64,11 @@ def keep_paths(paths: Iterable[str]) -> None:
     _PATHS.set(frozenset(paths))
 
 
+def keep_paths_too(paths: Iterable[str]) -> None:
+    """Translate none of these either; see ``keep_paths``."""
+    _PATHS.set(_PATHS.get() | frozenset(paths))
+
+
 @contextmanager
 def in_language(code: str) -> Iterator[None]:
     """Show messages in this language within the block."""
