@@ -121,7 +121,7 @@ class Part:
 
     table: list[list[float]]
     problems: tuple[str, ...] = ()
-    labels = LABELS
+    labels: tuple[str, ...] = LABELS
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         answers = replace(of_labels(np.array(self.table), LABELS), problems=self.problems)
