@@ -148,6 +148,6 @@ def test_variants_of_several_labels_are_averaged_decision_by_decision() -> None:
 
     scored = (("x", "y"), (("a", "b"), ("a", "b")))
     got = joint_probabilities([Several(0.9, 0.9), Several(0.8, 0.1)], ["new"], scored=scored, several=True)
-    # The first answers (a, b), all that is wanted; the second (a,), half of it. So the odds are (9² · 4)^⅓ and (9² / 9)^⅓.
+    # The first answers (a, b), all that is wanted; the second (a,), half of it: odds of (9² · 4)^⅓ and (9² / 9)^⅓.
     odds = np.array([324, 9]) ** (1 / 3)
     assert got[0] == pytest.approx(odds / (1 + odds), abs=1e-5)

@@ -23,6 +23,7 @@ from goldilocks.nets.backbones.bi_encoder import BiEncoderBackbone
 from goldilocks.nets.backbones.onnx_backbone import OnnxBackbone
 from goldilocks.nets.export.hub_tokenizer import save_tokenizer
 from goldilocks.nets.export.pooling_layer import Head, fits, longest_state, pooling_layer, through_gelu, through_tanh
+from goldilocks.nets.heads.masked_lm_classifier import MaskedLMClassifier
 from goldilocks.nets.heads.pair_scorer import CosineHead, PairScorer
 from goldilocks.nets.heads.span_extractor import SpanExtractor, has_pair_template
 from goldilocks.nets.heads.token_classifier import TokenClassifier
@@ -48,7 +49,8 @@ def incompatibility(model: Network) -> str | None:
     """Why a network has no form in transformers with the same answers, for the user; ``None``: it has."""
     backbone, kind = _inner(model.backbone), model.config.head.KIND
     if kind not in _ROLES:
-        return f"transformers has no head like its {kind}"
+        remedy = "; use --to onnx" if isinstance(model, MaskedLMClassifier) else ""
+        return f"transformers has no head like its {kind}{remedy}"
     if isinstance(backbone, OnnxBackbone):
         return "its backbone is an ONNX graph; use --to onnx or kserve, or export the bundle it was compressed from"
     if not isinstance(backbone, BertBackbone):

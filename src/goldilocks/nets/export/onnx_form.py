@@ -12,7 +12,7 @@ from goldilocks.nets.backbones.onnx_backbone import MASK
 Axes = tuple[str | int, ...]
 """Names of axes that are left open, and sizes of the others."""
 PLACES, FEATURES = "places", "features"
-"""Inputs of taggers: positions of the words, and their feature numbers."""
+"""Inputs of taggers: positions of the words, and their feature numbers. ``places`` of label words: of the masks."""
 _EXAMPLE = {"rows": 2, "tokens": 3, "words": 2}
 """Few tokens: then attention is traced as plain products, which hold for any length."""
 

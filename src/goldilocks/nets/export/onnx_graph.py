@@ -27,6 +27,7 @@ from goldilocks.nets.export.onnx_folder import trace
 from goldilocks.nets.export.onnx_form import FEATURES, PLACES, Axes, Form
 from goldilocks.nets.export.onnx_head import AboveStates
 from goldilocks.nets.export.onnx_join import write_joined
+from goldilocks.nets.heads.masked_lm_classifier import MaskedLMClassifier
 from goldilocks.nets.heads.pair_scorer import CosineHead, PairScorer
 from goldilocks.nets.heads.span_extractor import OVERLAP_SHARE, QUESTION_SHARE, SpanExtractor, frame_of
 from goldilocks.nets.heads.token_classifier import TokenClassifier
@@ -37,19 +38,20 @@ from goldilocks.support.text import word_shape
 
 GRAPH = "model.onnx"
 _POOLINGS = ("mean", "max", "first")
-_HEADS = ("classifier", "pair_scorer", "token_classifier", "span_extractor")
+_HEADS = ("classifier", "masked_lm_classifier", "pair_scorer", "token_classifier", "span_extractor")
 
 
 def not_exportable(model: Network) -> str | None:
     """Why a network cannot be exported as one graph, for the user; ``None``: it can."""
     kind, backbone = model.config.head.KIND, _inner(model.backbone)
     if kind not in _HEADS:
-        return f"its head is a {kind}; {', '.join(_HEADS)} are exported as one graph"
+        return f"its head is a {kind}; {', '.join(_HEADS)} are exported as one graph. `goldilocks serve` runs this one"
     if not isinstance(backbone, BertBackbone | OnnxBackbone) and type(backbone) is not EmbeddingBackbone:
         return f"its backbone ({type(backbone).__name__}) is not exported; BERT-shaped and static embeddings are"
     if model.config.int8_embeddings:
         return "its embeddings are int8 tables; export the bundle that it was compressed from"
-    pools = model.pools or isinstance(model.backbone, BiEncoderBackbone)
+    at_masks = isinstance(model, MaskedLMClassifier)
+    pools = (model.pools and not at_masks) or isinstance(model.backbone, BiEncoderBackbone)
     if pools and model.config.pooling not in _POOLINGS:
         return f"its pooling ({model.config.pooling}) is not exported"
     return not_traceable(model.config)
@@ -101,6 +103,9 @@ def form_of(model: Network) -> Form:
             if model.heads[0].wide is not None:
                 inputs[FEATURES] = (rows, "words", word_shape.MAX_FEATURES)
             return Form(inputs, "scores", (rows, "words", len(model.labels)))
+        case MaskedLMClassifier():
+            inputs[PLACES] = (rows, model.options.n_masks)
+            return Form(inputs, "probabilities", (rows, len(model.labels)))
         case SpanExtractor():
             return Form(inputs, "scores", (rows, "tokens", 2))
         case PairScorer() if isinstance(model.backbone, BiEncoderBackbone):
@@ -139,7 +144,8 @@ def _answer_config(model: Network, rule: AnswerRule) -> dict[str, Any]:
             options = model.options
             return {"low": options.low, "high": options.high, "lists": options.lists, **_cosine_config(model.head)}
         case _:
-            return {"several": model.config.several, "error_costs": rule.error_costs}
+            patterns = model.export_patterns() if isinstance(model, MaskedLMClassifier) else {}
+            return {"several": model.config.several, "error_costs": rule.error_costs, **patterns}
 
 
 def _cosine_config(head: nn.Module) -> dict[str, Any]:

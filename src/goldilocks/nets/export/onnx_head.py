@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from goldilocks.nets.backbones.base import pool
+from goldilocks.nets.heads.masked_lm_classifier import MaskedLMClassifier, VerbalizerHead
 from goldilocks.nets.heads.pair_scorer import CosineHead, PairScorer
 from goldilocks.nets.heads.span_extractor import SpanExtractor
 from goldilocks.nets.heads.token_classifier import GAIN, TagHead, TokenClassifier, Wide
@@ -29,7 +30,7 @@ class AboveStates(nn.Module):
         Args:
             hidden: ``(rows, tokens, width)``.
             mask: 1 at tokens, 0 at padding, ``(rows, tokens)``; ``None``: there is no padding.
-            places: Positions of the words, ``(rows, words)``; of taggers only.
+            places: Positions of the words, ``(rows, words)``, or of the masks of label words; else ``None``.
             features: Feature numbers of the words, ``(rows, words, word_shape.MAX_FEATURES)``; taggers only.
         """
         if self.kind is TokenClassifier:
@@ -37,12 +38,23 @@ class AboveStates(nn.Module):
             return tag_scores(self.head, hidden, places, features)
         if self.kind is SpanExtractor:
             return cast(Tensor, self.head(hidden)).float()
+        if self.kind is MaskedLMClassifier:
+            assert places is not None
+            scores = label_word_scores(cast(VerbalizerHead, self.head), hidden, places)
+            return scores.sigmoid() if self.several else scores.softmax(-1)
         mask = torch.ones_like(hidden[:, :, 0]) if mask is None else mask
         pooled = self.head(pool(hidden, mask, self.pooling)).float()
         if isinstance(self.head, CosineHead):
             return cast(Tensor, pooled)
         sigmoid = self.several or self.kind is PairScorer
         return cast(Tensor, pooled.sigmoid() if sigmoid else pooled.softmax(-1))
+
+
+def label_word_scores(head: VerbalizerHead, hidden: Tensor, places: Tensor) -> Tensor:
+    """Scores of the labels from the states at the masks, ``(rows, n_labels)``."""
+    masks = hidden.gather(1, places.unsqueeze(2).expand(-1, -1, hidden.shape[2])).float()
+    scores: Tensor = head.out(head.norm(head.activation(head.dense(masks))).flatten(1))
+    return scores
 
 
 def tag_scores(head: nn.Module, hidden: Tensor, places: Tensor, features: Tensor | None) -> Tensor:

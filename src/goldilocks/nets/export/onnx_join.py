@@ -70,7 +70,7 @@ def _traced_above(model: Network, form: Form, *, opset: int) -> Any:
 
     example, width = form.example(), model.backbone.width
     rows, tokens = example[IDS].shape
-    wanted = (MASK, PLACES, FEATURES) if model.pools else (PLACES, FEATURES)
+    wanted = (MASK, FEATURES) if model.pools and PLACES not in example else (PLACES, FEATURES)
     names = tuple(name for name in wanted if name in example)
     inputs = {STATES: torch.zeros((rows, tokens, width)), **{name: example[name] for name in names}}
     open_axes = form.open_axes() | {STATES: form.open_axes()[IDS]}

@@ -24,6 +24,7 @@ It takes one row at a time, without padding: int8 scales are taken over all that
 so that an answer would depend on its neighbours. For batches compress with `onnx_static_int8` or `onnx_float32`."""
 _KINDS = {
     "classifier": ('"a text"', "the label and the probabilities"),
+    "masked_lm_classifier": ('"a text"', "the label and the probabilities"),
     "pair_scorer": ('"a text" "another"', "the score, or the scores of several candidates"),
     "span_extractor": ('"a question" "its context"', "the answer and its start in the context"),
     "token_classifier": ("the words of a sentence", "a tag for each word"),

@@ -33,6 +33,7 @@ Graph = tuple[list[str], Callable[[dict[str, npt.NDArray[np.int64]]], Floats]]
 
 _CHARACTERS_PER_TOKEN = 12
 _MAX_WINDOWS = 64
+_TEXT_PLACES = re.compile(r"(\{text\d*\})")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 
 
@@ -106,6 +107,37 @@ class Classifier(Model):
         costs = self.config["error_costs"]  # a row for each true label, a column for each answer
         best = np.argmin(probabilities @ np.array(costs)) if costs else np.argmax(probabilities)
         return answer | {"label": labels[int(best)]}
+
+
+class LabelWords(Classifier):
+    """As ``Classifier``, of a text or pair in a pattern with mask tokens, at which the label words are scored."""
+
+    def run_texts(self, *texts: str) -> Floats:
+        """The graph's output for one text or a pair, which is cut where the pattern leaves too little room."""
+        room, limit = self.config["item_tokens"], self.config["max_tokens"]
+        ids = self._ids(texts, room)
+        while len(ids) > limit and room > 1:  # tokens at the ends of the item were split by the pattern
+            room -= len(ids) - limit
+            ids = self._ids(texts, max(1, room))
+        return self.run(ids, places=[place for place, token in enumerate(ids) if token == self.config["mask_id"]])
+
+    def _ids(self, texts: tuple[str, ...], room: int) -> list[int]:
+        share = max(1, room // len(texts))
+        # A mask token in an item would be taken for one of the pattern.
+        parts = [self._cut(self.clean(text).replace(self.config["mask"], " "), share) for text in texts]
+        values = {"{text}": " ".join(" ".join(parts).split())}
+        values |= {f"{{text{place}}}": " ".join(part.split()) for place, part in enumerate(parts, 1)}
+        pattern = self.config["pair_pattern" if len(parts) > 1 else "pattern"]
+        row = "".join(values.get(piece, piece) for piece in _TEXT_PLACES.split(pattern))
+        ids: list[int] = self.tokenizer.encode(row).ids
+        return ids
+
+    def _cut(self, text: str, tokens: int) -> str:
+        text = text[: _CHARACTERS_PER_TOKEN * tokens]
+        if len(text) <= tokens:
+            return text
+        encoded = self.tokenizer.encode(text, add_special_tokens=False)
+        return text[: encoded.offsets[tokens - 1][1]] if len(encoded.ids) > tokens else text
 
 
 class Scorer(Model):
@@ -236,6 +268,7 @@ class Tagger(Model):
 
 _KINDS: dict[str, type[Model]] = {
     "classifier": Classifier,
+    "masked_lm_classifier": LabelWords,
     "pair_scorer": Scorer,
     "span_extractor": SpanExtractor,
     "token_classifier": Tagger,

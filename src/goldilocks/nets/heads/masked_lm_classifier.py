@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -155,6 +155,17 @@ class MaskedLMClassifier(Network):
         """Tokens of an item that fit into the pattern; below 1 where none do."""
         longest = max(len(ids) for ids in self._encoded(["", ("", "")], 1))
         return self.config.max_tokens - longest - _MARGIN
+
+    def export_patterns(self) -> dict[str, Any]:
+        """What a script needs to write rows as ``rows`` does."""
+        masks = self._mask * self.options.n_masks
+        return {
+            "pattern": self._template_of("").replace(GAP, masks),
+            "pair_pattern": self._template_of(("", "")).replace(GAP, masks),
+            "mask": self._mask,
+            "mask_id": self._mask_id,
+            "item_tokens": self.item_room(),
+        }
 
     @property
     def _mask(self) -> str:
