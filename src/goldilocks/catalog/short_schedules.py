@@ -13,8 +13,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+import numpy.typing as npt
+
 from goldilocks import plugins
-from goldilocks.records import Candidate, Forecast, Pool, ShortSchedule, Workload
+from goldilocks.catalog.planned_schedules import PlannedForecasts, PlannedSchedules
+from goldilocks.protocols import Family, Method
+from goldilocks.records import Candidate, Pool, ShortSchedule, Workload
+
+Floats = npt.NDArray[np.float64]
 
 TOO_LONG = 0.4
 """Share of the budget from which on a full run is shortened."""
@@ -34,15 +41,19 @@ MIN_ROWS, MIN_ROWS_OF_PARTIAL, MIN_ROWS_PER_LABEL = 500, 1_000, 60
 than ``full``: on 500 rows twice LoRA is worse than a linear model on all (``benchmarks/short_schedules.py``)."""
 
 
+_FULL_ONLY = 1.0, 1.0, 2.0
+"""What ``Scheduler._shortest`` returns for a candidate that has its full schedule or none."""
+
+
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """How long runs may take, in forecast seconds."""
+    """How long runs may take, in forecast seconds: the same for all candidates, or of each, ``(n,)``."""
 
-    too_long: float
+    too_long: float | Floats
     """From here on a full run is shortened."""
-    fits: float
+    fits: float | Floats
     """What a shortened run is to take."""
-    most: float
+    most: float | Floats
     """What it may take, where it cannot be as short as that."""
 
     @classmethod
@@ -50,21 +61,10 @@ class TimeLimits:
         """Those of a whole search: time is left for others to be compared with."""
         return cls(TOO_LONG * seconds, FITS * seconds, MAX_SHARE * seconds)
 
-    def within(self, seconds: float) -> TimeLimits:
-        """The same, and none longer than ``seconds``."""
-        return TimeLimits(min(self.too_long, seconds), min(self.fits, seconds), min(self.most, seconds))
-
-
-@dataclass(frozen=True, slots=True)
-class _Least:
-    """How short a candidate's schedule may be."""
-
-    epochs: float
-    """Of the full schedule; 1 for a one-shot estimator."""
-    share: float
-    """Share of them that is trained at least."""
-    rows: float
-    """Share of the training rows at least; above 1: there are too few to leave any out."""
+    def within(self, seconds: Floats, alone: npt.NDArray[np.bool_]) -> TimeLimits:
+        """The same, and none longer than each candidate's seconds, all of which those that are ``alone`` may take."""
+        usual = (self.too_long, self.fits, self.most)
+        return TimeLimits(*(np.where(alone, seconds, np.minimum(limit, seconds)) for limit in usual))
 
 
 @dataclass(slots=True)
@@ -75,35 +75,86 @@ class Scheduler:
     """With the forecasts of full runs."""
     work: Workload
     """Size of the training set."""
-    _least: dict[str, _Least | None] = field(default_factory=dict)
-    _members: dict[str, Candidate] = field(init=False)
+    _place: dict[str, int] = field(init=False)
+    _full: PlannedForecasts = field(init=False)
+    _least: Floats = field(init=False)
+    """What ``_shortest`` returns for each candidate, ``(n, 3)``."""
+    _families: dict[str, Family] = field(init=False, default_factory=dict)
+    """Plug-ins that were loaded; loading one again takes longer than all else here."""
+    _methods: dict[str, Method] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Index the pool."""
-        self._members = {candidate.name: candidate for candidate in self.pool.candidates}
+        """Index the pool and ask its plug-ins."""
+        self._place = {candidate.name: place for place, candidate in enumerate(self.pool.candidates)}
+        self._full = PlannedForecasts.of(self._place, self.pool.forecasts)
+        self._least = np.array([self._shortest(candidate) for candidate in self.pool.candidates]).reshape(-1, 3)
 
-    def schedule(self, name: str, limits: TimeLimits) -> ShortSchedule | None:
-        """The schedule of a candidate within the limits; ``None``: its full one, which fits or cannot be shortened."""
-        forecast = self.pool.forecasts[name]
-        if forecast.seconds <= limits.too_long:
-            return None
-        if name not in self._least:
-            self._least[name] = _least(self._members[name], forecast, self.work)
-        least = self._least[name]
-        if least is None:
-            return None
-        share, rows = max(least.share, min(limits.fits / forecast.seconds, 1.0)), 1.0
-        if forecast.shortened(share).seconds > limits.most:
-            share = least.share
-            rows = max(least.rows, limits.fits / forecast.shortened(share).seconds)
-        if rows > 1 or share * rows >= 1 or forecast.shortened(share, rows).seconds > limits.most:
-            return None
-        return ShortSchedule(round(share * least.epochs, 2), least.epochs, forecast.seconds, round(rows, 3))
+    def schedules(self, place: Mapping[str, int], limits: TimeLimits) -> PlannedSchedules:
+        """The schedules of candidates within the limits: the full one where it fits or cannot be shortened.
 
-    def forecast(self, name: str, schedule: ShortSchedule | None) -> Forecast:
-        """The forecast of a candidate's run with a schedule; ``None``: the full one."""
-        full = self.pool.forecasts[name]
-        return full if schedule is None else full.shortened(schedule.epochs / schedule.full_epochs, schedule.rows)
+        Args:
+            place: Candidate -> its place, in ascending order from 0; all are in the pool.
+            limits: The same for all of them, or of each.
+        """
+        at = self._places(place)
+        full, once = self._full.seconds[at], self._full.once[at]
+        long = full > limits.too_long
+        epochs, least_shares, least_rows = self._least[at].T
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shares = np.maximum(least_shares, np.minimum(limits.fits / full, 1.0))
+            too_long = full * (once + (1 - once) * shares) > limits.most
+            shares = np.where(too_long, least_shares, shares)
+            seconds = full * (once + (1 - once) * shares)
+            rows = np.where(too_long, np.maximum(least_rows, limits.fits / seconds), 1.0)
+            short = long & (rows <= 1) & (shares * rows < 1) & (seconds * rows <= limits.most)
+        columns = np.round(shares * epochs, 2), epochs, full, np.round(rows, 3)
+        return PlannedSchedules(place, *(np.where(short, column, 0.0) for column in columns))
+
+    def forecasts(self, schedules: PlannedSchedules) -> PlannedForecasts:
+        """The forecasts of runs with these schedules."""
+        at, short = self._places(schedules.place), schedules.shortened
+        full, once = self._full.seconds[at], self._full.once[at]
+        left = once + (1 - once) * schedules.epoch_shares
+        seconds = np.where(short, full * left * schedules.rows, full)
+        return PlannedForecasts(schedules.place, seconds, np.where(short, once / left, once), self.pool.forecasts)
+
+    def full_seconds(self, place: Mapping[str, int]) -> Floats:
+        """Forecast seconds of the full runs of candidates, ``(n,)``."""
+        return self._full.seconds[self._places(place)]
+
+    def _places(self, place: Mapping[str, int]) -> npt.NDArray[np.intp]:
+        return np.fromiter(map(self._place.__getitem__, place), dtype=np.intp, count=len(place))
+
+    def _shortest(self, candidate: Candidate) -> tuple[float, float, float]:
+        """How short the schedule of a candidate may be.
+
+        Returns:
+            The epochs of its full schedule (1 for a one-shot estimator), the share of them that is trained at least,
+            and the share of the training rows at least; above 1: there are too few to leave any out.
+        """
+        info, work = candidate.model, self.work
+        if info.remote:
+            return _FULL_ONLY
+        n_rows, of_labels = max(work.rows, 1), MIN_ROWS_PER_LABEL * work.labels
+        if info.family not in self._families:
+            self._families[info.family] = plugins.load("families", info.family)
+        family_config = self._families[info.family].training_config(info, work)
+        if family_config is None:
+            # Rows that only make up a prompt take no time to learn from.
+            few = max(MIN_ROWS, of_labels) / n_rows
+            return _FULL_ONLY if info.groups else (1.0, 1.0, max(MIN_SHARE_FROM_SCRATCH, few))
+        if candidate.method not in self._methods:
+            self._methods[candidate.method] = plugins.load("methods", candidate.method)
+        config = self._methods[candidate.method].training_config(family_config)
+        if config is None:
+            return _FULL_ONLY
+        if not info.pretrained:
+            return config.epochs, MIN_SHARE_FROM_SCRATCH, 1.0
+        # Where frozen layers take most of the time, epochs cost next to nothing, and a head needs all of them.
+        frozen = self.pool.forecasts[candidate.name].once >= MOSTLY_FROZEN
+        share = 1.0 if frozen else min(MIN_EPOCHS / config.epochs, 1.0)
+        rows = max(MIN_ROWS if candidate.method == "full" else MIN_ROWS_OF_PARTIAL, of_labels)
+        return config.epochs, share, rows / n_rows
 
 
 def with_short_schedules(
@@ -123,34 +174,10 @@ def with_short_schedules(
         begun: Candidates that have trials.
         known: Schedules of an earlier part of the search; those of ``begun`` candidates stay.
     """
-    scheduler, limits, schedules = Scheduler(pool, work), TimeLimits.of_budget(budget_seconds), {}
-    for candidate in pool.candidates:
-        name = candidate.name
-        schedule = known.get(name) if name in begun else scheduler.schedule(name, limits)
-        if schedule is not None:
-            schedules[name] = schedule
-    forecasts = {name: scheduler.forecast(name, schedules.get(name)) for name in pool.forecasts}
-    return replace(pool, forecasts=forecasts, short_schedules=schedules)
-
-
-def _least(candidate: Candidate, forecast: Forecast, work: Workload) -> _Least | None:
-    """How short a candidate's schedule may be; ``None``: it has the full one or none."""
-    info = candidate.model
-    if info.remote:
-        return None
-    n_rows, of_labels = max(work.rows, 1), MIN_ROWS_PER_LABEL * work.labels
-    family = plugins.load("families", info.family)
-    family_config = family.training_config(info, work)
-    if family_config is None:
-        # Rows that only make up a prompt take no time to learn from.
-        few = max(MIN_ROWS, of_labels) / n_rows
-        return None if info.groups else _Least(1.0, 1.0, max(MIN_SHARE_FROM_SCRATCH, few))
-    config = plugins.load("methods", candidate.method).training_config(family_config)
-    if config is None:
-        return None
-    if not info.pretrained:
-        return _Least(config.epochs, MIN_SHARE_FROM_SCRATCH, 1.0)
-    # Where frozen layers take most of the time, epochs cost next to nothing, and a head needs all of them.
-    share = 1.0 if forecast.once >= MOSTLY_FROZEN else min(MIN_EPOCHS / config.epochs, 1.0)
-    rows = max(MIN_ROWS if candidate.method == "full" else MIN_ROWS_OF_PARTIAL, of_labels)
-    return _Least(config.epochs, share, rows / n_rows)
+    scheduler = Scheduler(pool, work)
+    place = {candidate.name: place for place, candidate in enumerate(pool.candidates)}
+    planned = scheduler.schedules(place, TimeLimits.of_budget(budget_seconds))
+    kept = np.array([name in begun for name in place], dtype=bool)
+    schedules = planned.updated(kept, PlannedSchedules.of(place, known))
+    forecasts = {**pool.forecasts, **scheduler.forecasts(schedules)}
+    return replace(pool, forecasts=forecasts, short_schedules=dict(schedules))

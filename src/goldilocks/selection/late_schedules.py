@@ -14,10 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from goldilocks.catalog.planned_schedules import PlannedForecasts, PlannedSchedules
 from goldilocks.catalog.short_schedules import Scheduler, TimeLimits
 from goldilocks.records import Forecast, ShortSchedule, TaskSpec
 from goldilocks.selection.standings import Standings
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,44 +46,35 @@ class LateSchedules:
         Returns:
             Whether one has another schedule than before.
         """
-        usual = TimeLimits.of_budget(self.budget_seconds)
-        schedules, forecasts = dict(standings.short_schedules), dict(standings.forecasts)
-        parts = standings.late_shares.copy()
-        rooms, changed = standings.room().tolist(), False
-        for place in np.flatnonzero(standings.not_begun()).tolist():
-            name, room = standings.pool[place].name, rooms[place]
-            # A run can be shortened while it trains and never lengthened, so the last that fits is planned long.
-            alone = all_that_is_left or room < 2 * usual.fits
-            limits = TimeLimits(room, room, room) if alone else usual.within(room)
-            # What fits in no form keeps its usual one: how much more time that needs is said when the race stops.
-            schedule = self.scheduler.schedule(name, limits)
-            if schedule is None and self.scheduler.pool.forecasts[name].seconds > room:
-                schedule = self.scheduler.schedule(name, usual)
-            if schedule == schedules.get(name):
-                continue
-            changed = True
-            forecasts[name] = self.scheduler.forecast(name, schedule)
-            parts[place] = self._part(name, schedule)
-            schedules.pop(name, None)
-            if schedule is not None:
-                schedules[name] = schedule
-        if changed:
-            standings.reschedule(schedules, forecasts, parts)
-        return changed
+        budget, place, room = TimeLimits.of_budget(self.budget_seconds), standings.place, standings.room()
+        usual = self.scheduler.schedules(place, budget)
+        # A run can be shortened while it trains and never lengthened, so the last that fits is planned long.
+        alone = np.full(len(room), True) if all_that_is_left else room < 2 * budget.fits
+        planned = self.scheduler.schedules(place, budget.within(room, alone))
+        # What fits in no form keeps its usual one: how much more time that needs is said when the race stops.
+        full = self.scheduler.full_seconds(place)
+        planned = planned.updated(~planned.shortened & (full > room), usual)
+        before = PlannedSchedules.of(place, standings.short_schedules)
+        changed = standings.not_begun() & planned.differs(before)
+        if not changed.any():
+            return False
+        known, made = PlannedForecasts.of(place, standings.forecasts), self.scheduler.forecasts(planned)
+        standings.reschedule(
+            before.updated(changed, planned),
+            known.updated(changed, made),
+            np.where(changed, self._parts(planned, usual, full, budget), standings.late_shares),
+        )
+        return True
 
     def begin(self, name: str, standings: Standings) -> None:
         """Keep the schedule of a candidate that is about to begin."""
         self.adopt(name, standings.short_schedules.get(name), standings.forecasts[name])
 
-    def _part(self, name: str, schedule: ShortSchedule | None) -> float:
-        """Its training as a share of what a search of this budget would plan for the candidate."""
-        if schedule is None:
-            return 1.0
-        usual, full = TimeLimits.of_budget(self.budget_seconds), self.scheduler.pool.forecasts[name].seconds
-        planned = self.scheduler.schedule(name, usual)
-        if planned is not None:
-            return schedule.share / planned.share
-        return schedule.share / (1.0 if full <= usual.too_long else usual.fits / full)
+    def _parts(self, planned: PlannedSchedules, usual: PlannedSchedules, full: Floats, budget: TimeLimits) -> Floats:
+        """Each one's training as a share of what a search of this budget would plan for the candidate, ``(n,)``."""
+        fitting = np.where(full <= budget.too_long, 1.0, budget.fits / np.maximum(full, 1e-12))
+        parts = planned.shares / np.where(usual.shortened, usual.shares, fitting)
+        return np.asarray(np.where(planned.shortened, parts, 1.0))
 
 
 def late_schedules(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from goldilocks.records import Candidate, Forecast
+from goldilocks.catalog.planned_schedules import PlannedForecasts
 from goldilocks.selection.time_correction import FIXED_SECONDS
 
 Floats = npt.NDArray[np.float64]
@@ -29,17 +29,11 @@ class PurchaseTimes:
     """Number of each candidate's family."""
 
     @classmethod
-    def of(cls, pool: Sequence[Candidate], forecasts: Sequence[Forecast], rungs: Sequence[float]) -> PurchaseTimes:
-        """Those of a pool, a forecast for each candidate."""
-        families = np.unique([candidate.model.family for candidate in pool], return_inverse=True)[1]
-        return cls(
-            np.array([forecast.seconds for forecast in forecasts], dtype=np.float64),
-            np.array([forecast.once for forecast in forecasts], dtype=np.float64),
-            np.array([[forecast.behind(share) for share in rungs] for forecast in forecasts], dtype=np.float64).reshape(
-                len(pool), len(rungs)
-            ),
-            families.astype(np.int64),
-        )
+    def of(cls, forecasts: PlannedForecasts, families: Ints, rungs: Sequence[float]) -> PurchaseTimes:
+        """Those of a pool, a forecast for each candidate; ``families`` as below."""
+        once = forecasts.once[:, None]
+        behind = once + (1 - once) * np.array(rungs, dtype=np.float64)  # ``Forecast.behind``
+        return cls(forecasts.seconds, forecasts.once, behind, families)
 
     def to_each_rung(self, done: Ints, spent: Floats, again: Sequence[int]) -> Floats:
         """Predicted seconds from each candidate's current rung to each rung, ``(n, rungs)``.

@@ -6,6 +6,7 @@ asked, so that one step of a race costs the same whether it is the first or the 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from goldilocks.catalog.planned_schedules import PlannedForecasts, PlannedSchedules
 from goldilocks.protocols import Purchases, Repeats, Schedules
 from goldilocks.records import Candidate, Forecast, Screening, ShortSchedule, TaskSpec, Trial
 from goldilocks.selection import savings
@@ -90,6 +92,8 @@ class Standings:
     _place: dict[str, int] = field(init=False)
     _models: npt.NDArray[np.int64] = field(init=False)
     """Number of each candidate's model."""
+    _families: npt.NDArray[np.int64] = field(init=False)
+    """Number of each candidate's family."""
     _times: PurchaseTimes = field(init=False)
     _done: npt.NDArray[np.int64] = field(init=False)
     """Rungs that each candidate has."""
@@ -113,6 +117,8 @@ class Standings:
     """Which candidates are finished and open, with the state it was made for."""
     _view_of: tuple[tuple[Any, ...], View] | None = field(init=False, default=None)
     """The view last made, with the state it was made for."""
+    _finishes_of: tuple[tuple[Any, ...], tuple[Any, ...], Finishes] | None = field(init=False, default=None)
+    """The finishes last made, with the state and the objects they were made from."""
 
     def __post_init__(self) -> None:
         """Lay out the arrays and the prior."""
@@ -121,6 +127,8 @@ class Standings:
         self._place = {name: index for index, name in enumerate(self._names)}
         models = [name.rpartition("/")[0] for name in self._names]
         self._models = np.unique(models, return_inverse=True)[1].astype(np.int64)
+        families = [candidate.model.family for candidate in pool]
+        self._families = np.unique(families, return_inverse=True)[1].astype(np.int64)
         self._pretrained = np.array([candidate.model.pretrained for candidate in pool], dtype=bool)
         self.reschedule(self.short_schedules, self.forecasts, np.ones(len(pool)))
         self._begin()
@@ -311,6 +319,11 @@ class Standings:
 
     # ---------------------------------------------------------------------------------------- schedules made on the way
 
+    @property
+    def place(self) -> Mapping[str, int]:
+        """Candidate -> its place in the pool."""
+        return self._place
+
     def not_begun(self) -> _Mask:
         """Which candidates have no rung and are not on their way to one, ``(n,)``."""
         self._catch_up()
@@ -332,8 +345,8 @@ class Standings:
     ) -> None:
         """Give candidates that have not begun other schedules, with the forecasts of these and ``late_shares``."""
         self.short_schedules, self.forecasts, self.late_shares = schedules, forecasts, late_shares
-        each = [forecasts[candidate.name] for candidate in self.pool]
-        self._times, self._prices = PurchaseTimes.of(self.pool, each, self.rungs), None
+        planned = PlannedForecasts.of(self._place, forecasts)
+        self._times, self._prices = PurchaseTimes.of(planned, self._families, self.rungs), None
 
     # ------------------------------------------------------------------------------------------- bringing up to date
 
@@ -352,6 +365,7 @@ class Standings:
         self._prices = None
         self._masks_of = None
         self._view_of = None
+        self._finishes_of = None
         for look in self.screening.looks if self.screening else ():
             self.posterior.observe(Observation(f"{look.model}/head_only", look.probe_loss, 0.0))
 
@@ -463,16 +477,24 @@ class Standings:
 
     def _finishes(self) -> Finishes:
         """How each candidate would be finished in what is left, with its whole schedule or a shorter one."""
+        made_from = (self._times, self.short_schedules, self.late_shares, self.shortenable, self.after)
+        state = (self._seen, len(self.begun_before), self.left)
+        if self._finishes_of is not None:
+            before, objects, ends = self._finishes_of
+            if before == state and all(map(operator.is_, objects, made_from)):
+                return ends
         again = [self._place[name] for name in self.begun_before if name in self._place]
         done = np.where(self._done > 0, np.array(self.rungs)[np.maximum(self._done - 1, 0)], 0.0)
         can = np.zeros(len(self.pool), dtype=bool)
         can[[self._place[name] for name in self.shortenable if name in self._place]] = True
-        planned = [self._place[name] for name in self.short_schedules if name in self._place]
         # Fewer than the few that were planned are only tried on what rungs show, or where it was planned long.
-        can[planned] &= (done[planned] > 0) | (self.late_shares[planned] > 1)
+        planned = PlannedSchedules.of(self._place, self.short_schedules).shortened
+        can &= ~planned | (done > 0) | (self.late_shares > 1)
         fixed = self._times.fixed(self._done, self._spent, again) + self._answers.seconds()
         times = RunTimes(done, fixed, self._seconds()[:, -1])
-        return finishes(times, self._beside(), self.left, np.where(self._done > 0, *_TIME_ERRORS), can)
+        ends = finishes(times, self._beside(), self.left, np.where(self._done > 0, *_TIME_ERRORS), can)
+        self._finishes_of = state, made_from, ends
+        return ends
 
     def _parts(self) -> Floats:
         """Share of the usual training that each candidate would end with, for what it is expected to lack, ``(n,)``."""
