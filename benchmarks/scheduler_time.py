@@ -3,8 +3,12 @@
 Run:    python benchmarks/scheduler_time.py --out benchmarks/results/scheduler_time.json
 Needs:  CPU only, about a minute. The result of record is benchmarks/results/scheduler_time.json.
 
-Measured: wall-clock and processor seconds of ``selection.race.race`` (posterior, policy, bookkeeping, the line
-of trials.jsonl) divided by the trials completed. The time until the disk has each line (fsync) is taken off the wall
+Measured: wall-clock and processor seconds of ``selection.race.race`` (posterior, planning of late schedules, policy,
+bookkeeping, the line of trials.jsonl) divided by the trials completed. Each choice is timed by itself too, in
+processor time: planning what schedules fit into what is left, and the policy; median, slowest and first.
+Every policy races with a budget in which hardly any run is shortened (``--budget``). ``value`` also races
+with one worker and a third of the seconds that a long run takes (``--short``), where with every purchase all
+candidates get other schedules. The time until the disk has each line (fsync) is taken off the wall
 clock and reported apart. Workers and clock are simulated: a purchase takes the predicted seconds times
 exp(N(0, 0.3)) of simulated time and no real time, and its loss comes from a random power law; 200 encoders with five
 methods each, seed 0. Making the simulated results is timed apart and taken off. The last line of output is one JSON
@@ -14,6 +18,7 @@ object; everything above it is for people.
 from __future__ import annotations
 
 import argparse
+import functools
 import heapq
 import json
 import os
@@ -24,11 +29,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from goldilocks import plugins
+from goldilocks.catalog.short_schedules import Scheduler, with_short_schedules
 from goldilocks.events import silent
 from goldilocks.protocols import Job
 from goldilocks.records import (
@@ -45,8 +52,11 @@ from goldilocks.records import (
     Screening,
     TaskSpec,
     Trial,
+    Workload,
 )
+from goldilocks.selection.late_schedules import LateSchedules
 from goldilocks.selection.race import RaceContext, race
+from goldilocks.selection.standings import Standings
 from goldilocks.selection.trials import TrialRequest, TrialResult
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
@@ -147,9 +157,54 @@ def pool_of(size: int) -> Pool:
     return Pool(tuple(made), forecasts)
 
 
+class TimedChoices:
+    """Planner and policy of a race, which note the processor time of each choice."""
+
+    def __init__(self, late: LateSchedules, policy: Any) -> None:
+        """Neither was called yet."""
+        self._late = late
+        self.policy = SimpleNamespace(choose=functools.partial(self._timed, policy.choose))
+        if hasattr(policy, "stopped"):
+            self.policy.stopped = policy.stopped
+        self.begin = late.begin
+        self.planning: list[float] = []
+        """Seconds of planning since the last choice."""
+        self.choices: list[tuple[float, float]] = []
+        """Seconds of planning and of choosing, for each choice."""
+
+    def plan(self, standings: Standings, *, all_that_is_left: bool = False) -> bool:
+        """As ``LateSchedules.plan``."""
+        begun = time.process_time()
+        changed = self._late.plan(standings, all_that_is_left=all_that_is_left)
+        self.planning.append(time.process_time() - begun)
+        return changed
+
+    def _timed(self, choose: Callable[[Any], Any], standings: Any) -> Any:
+        begun = time.process_time()
+        purchase = choose(standings)
+        self.choices.append((sum(self.planning), time.process_time() - begun))
+        self.planning.clear()
+        return purchase
+
+    def summary(self) -> dict[str, Any]:
+        """Milliseconds of planning, and of planning and policy together."""
+        planning, choosing = 1e3 * np.array(self.choices).T
+        parts = {"planning": planning, "choice": planning + choosing}
+        return {
+            f"cpu_ms_per_{name}": {
+                "median": round(float(np.median(each)), 3),
+                "slowest": round(float(each.max()), 3),
+                "first": round(float(each[0]), 3),
+            }
+            for name, each in parts.items()
+        }
+
+
 def measure(candidates: int, workers: int, policy: str, budget: float) -> dict[str, Any]:
     """Run one race."""
-    pool = pool_of(candidates)
+    full, work = pool_of(candidates), Workload(8_000, 60.0, 12.0, 2)
+    pool = with_short_schedules(full, work, budget, known={})
+    choices = TimedChoices(LateSchedules(Scheduler(full, work), budget, _nothing), plugins.load("policies", policy))
     clock = SimulatedClock(budget)
     simulated = SimulatedWorkers(workers, clock)
     part = Part(("x",) * N_ITEMS, ("a", "b") * (N_ITEMS // 2), tuple(range(N_ITEMS)))
@@ -173,10 +228,11 @@ def measure(candidates: int, workers: int, policy: str, budget: float) -> dict[s
             progress=silent,
             repeat=_never,
             workers=simulated,
+            late_schedules=choices,  # type: ignore[arg-type]
         )
         with timed_fsync() as flushed:
             begun, used = time.perf_counter(), time.process_time()
-            trials, stopped = race(context, plugins.load("policies", policy))
+            trials, stopped = race(context, choices.policy)
             used = time.process_time() - used - simulated.own_seconds
             seconds = time.perf_counter() - begun - simulated.own_seconds - sum(flushed)
     return {
@@ -192,6 +248,9 @@ def measure(candidates: int, workers: int, policy: str, budget: float) -> dict[s
         "cpu_ms_per_trial": round(1e3 * used / len(trials), 3),
         "ms_of_fsync_per_trial": round(1e3 * sum(flushed) / len(trials), 3),
         "second_seeds": sum(trial.repeat > 0 for trial in trials),
+        "short_schedules": len(pool.short_schedules),
+        "choices": len(choices.choices),
+        **choices.summary(),
     }
 
 
@@ -213,6 +272,10 @@ def timed_fsync() -> Iterator[list[float]]:
         os.fsync = real
 
 
+def _nothing(*_: Any) -> None:
+    """No schedule is written down."""
+
+
 def _never(*_: Any) -> Any:
     raise AssertionError("nothing is trained here")
 
@@ -223,16 +286,19 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=1_000)
     parser.add_argument("--workers", type=int, default=100)
     parser.add_argument("--budget", type=float, default=7_200.0, help="simulated seconds")
+    parser.add_argument("--short", type=float, default=200.0, help="simulated seconds with one worker")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     results = []
-    for policy in POLICIES:
-        runs = [measure(options.candidates, options.workers, policy, options.budget) for _ in range(options.repeats)]
+    cases = [(policy, options.workers, options.budget) for policy in POLICIES] + [("value", 1, options.short)]
+    for policy, workers, budget in cases:
+        runs = [measure(options.candidates, workers, policy, budget) for _ in range(options.repeats)]
         median = sorted(runs, key=lambda run: run["ms_per_trial"])[len(runs) // 2]
         results.append(median | {"all_ms_per_trial": [run["ms_per_trial"] for run in runs]})
         times = f"{median['ms_per_trial']:.2f} ms each, {median['cpu_ms_per_trial']:.2f} ms of the processor"
         print(f"{policy:<12} {median['trials']:>5} trials  {times}  ({median['stopped']})")
+        print(f"{'':<12} a choice: {median['cpu_ms_per_choice']}, of which planning: {median['cpu_ms_per_planning']}")
     content = {
         "results": results,
         "python": platform.python_version(),

@@ -82,6 +82,8 @@ class Scheduler:
     _families: dict[str, Family] = field(init=False, default_factory=dict)
     """Plug-ins that were loaded; loading one again takes longer than all else here."""
     _methods: dict[str, Method] = field(init=False, default_factory=dict)
+    _places_of: tuple[Mapping[str, int], npt.NDArray[np.intp]] | None = field(init=False, default=None)
+    """The places last looked up, with the mapping they were looked up for."""
 
     def __post_init__(self) -> None:
         """Index the pool and ask its plug-ins."""
@@ -123,7 +125,11 @@ class Scheduler:
         return self._full.seconds[self._places(place)]
 
     def _places(self, place: Mapping[str, int]) -> npt.NDArray[np.intp]:
-        return np.fromiter(map(self._place.__getitem__, place), dtype=np.intp, count=len(place))
+        """Places in the pool; a race asks for those of the same mapping again and again."""
+        if self._places_of is None or self._places_of[0] is not place:
+            at = np.fromiter(map(self._place.__getitem__, place), dtype=np.intp, count=len(place))
+            self._places_of = place, at
+        return self._places_of[1]
 
     def _shortest(self, candidate: Candidate) -> tuple[float, float, float]:
         """How short the schedule of a candidate may be.

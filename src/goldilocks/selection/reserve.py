@@ -70,10 +70,10 @@ class Reserve:
         encoded = {model: pace * self.n_test + _profiling(pace) for model, pace in self.encoding.items()}
         of_model = encoded | answered
         known = self.testing(trials)
-        expected = {
-            candidate.name: testing_seconds.get(candidate.name, of_model.get(candidate.name.rpartition("/")[0], 0.0))
-            for candidate in pool
-        }
+        if max(of_model.values(), default=0.0) <= known:  # nor is any candidate slower than the slowest of its model
+            return {}
+        names = [candidate.name for candidate in pool]
+        expected = {name: testing_seconds.get(name, of_model.get(name.rpartition("/")[0], 0.0)) for name in names}
         return {name: seconds - known for name, seconds in expected.items() if seconds > known}
 
     def _testing(self, trial: Trial) -> float:

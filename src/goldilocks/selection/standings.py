@@ -119,6 +119,8 @@ class Standings:
     """The view last made, with the state it was made for."""
     _finishes_of: tuple[tuple[Any, ...], tuple[Any, ...], Finishes] | None = field(init=False, default=None)
     """The finishes last made, with the state and the objects they were made from."""
+    _shortenable_of: tuple[Collection[str], _Mask] | None = field(init=False, default=None)
+    """Which candidates are in ``shortenable``, with the collection."""
 
     def __post_init__(self) -> None:
         """Lay out the arrays and the prior."""
@@ -485,16 +487,21 @@ class Standings:
                 return ends
         again = [self._place[name] for name in self.begun_before if name in self._place]
         done = np.where(self._done > 0, np.array(self.rungs)[np.maximum(self._done - 1, 0)], 0.0)
-        can = np.zeros(len(self.pool), dtype=bool)
-        can[[self._place[name] for name in self.shortenable if name in self._place]] = True
         # Fewer than the few that were planned are only tried on what rungs show, or where it was planned long.
         planned = PlannedSchedules.of(self._place, self.short_schedules).shortened
-        can &= ~planned | (done > 0) | (self.late_shares > 1)
+        can = self._shortenable_mask() & (~planned | (done > 0) | (self.late_shares > 1))
         fixed = self._times.fixed(self._done, self._spent, again) + self._answers.seconds()
         times = RunTimes(done, fixed, self._seconds()[:, -1])
         ends = finishes(times, self._beside(), self.left, np.where(self._done > 0, *_TIME_ERRORS), can)
         self._finishes_of = state, made_from, ends
         return ends
+
+    def _shortenable_mask(self) -> _Mask:
+        if self._shortenable_of is None or self._shortenable_of[0] is not self.shortenable:
+            mask = np.zeros(len(self.pool), dtype=bool)
+            mask[[self._place[name] for name in self.shortenable if name in self._place]] = True
+            self._shortenable_of = self.shortenable, mask
+        return self._shortenable_of[1]
 
     def _parts(self) -> Floats:
         """Share of the usual training that each candidate would end with, for what it is expected to lack, ``(n,)``."""
@@ -507,7 +514,7 @@ class Standings:
     def _saved_by(self, places: npt.NDArray[np.intp], shares: Floats) -> tuple[Floats, Floats]:
         """``View.saved`` and ``promising`` of finishing candidates with shares of their schedules."""
         view = self._view()
-        if view.best is None:
+        if view.best is None or len(places) == 0:
             return np.zeros(len(places)), np.zeros(len(places))
         bar = (view.best[1] - view.costs) / self._alpha
         lacking = SHORTFALL * self.posterior.remaining(places, shares)
@@ -516,4 +523,8 @@ class Standings:
 
     def _beside(self) -> Floats:
         """Seconds of the budget that finishing each candidate needs beside its run: see ``protocols.Purchases``."""
-        return np.array([self.after.get(name, 0.0) for name in self._names])
+        beside = np.zeros(len(self.pool))
+        for name, seconds in self.after.items():
+            if (place := self._place.get(name)) is not None:
+                beside[place] = seconds
+        return beside
