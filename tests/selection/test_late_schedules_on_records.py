@@ -48,7 +48,8 @@ class Planning:
     scheduler: Scheduler
     budget: float
     one_by_one: bool
-    bought: list[object] = field(default_factory=list)
+    bought: list[tuple[object, dict[str, tuple[float, float]], list[float]]] = field(default_factory=list)
+    SOURCE: str = "value"
 
     def choose(self, race: Race) -> tuple[str, int, str] | None:
         assert race is self.standings
@@ -121,8 +122,10 @@ def scheduled(
     return ShortSchedule(round(share * epochs, 2), epochs, forecast.seconds, round(rows, 3))
 
 
-def bought(record: RaceRecord, share: float, *, one_by_one: bool) -> list[object]:
-    """All that is seen and bought in a race, whose encoders are trainable as those of the catalogue."""
+def bought(
+    record: RaceRecord, share: float, *, one_by_one: bool
+) -> list[tuple[object, dict[str, tuple[float, float]], list[float]]]:
+    """All that is planned and bought in a race, whose encoders are trainable as those of the catalogue."""
     pool = tuple(
         replace(candidate, model=MINILM) if candidate.name.startswith("encoder/") else candidate
         for candidate in record.pool
@@ -146,6 +149,6 @@ def test_recorded_races_buy_what_planning_one_by_one_would_buy(records: dict[str
         at_once = bought(record, share, one_by_one=False)
         assert at_once == bought(record, share, one_by_one=True), record.name
         steps += len(at_once)
-        short += sum(bool(schedules) for _, schedules, _ in at_once)  # type: ignore[misc]
+        short += sum(bool(schedules) for _, schedules, _ in at_once)
     assert steps >= 5 * len(records)
     assert short > 0  # there were schedules to plan
