@@ -110,6 +110,11 @@ class Bundle:
                 f"{self.folder}: its model gave probabilities of the shape {shape} for {len(items)} texts and "
                 f"{len(self.labels)} labels; the bundle is damaged, write it anew."
             )
+        if self.info.output is Output.SCORE and not _finite(answers):
+            raise IntegrityError(
+                f"{self.folder}: its model gave a score that is not a finite number; the bundle is damaged, write it "
+                "anew."
+            )
         return answers
 
     def _answered(
@@ -283,6 +288,14 @@ class Bundle:
                 f"{self.folder}: {self.info.family} does not generate text; call predict without generation settings."
             )
         return self.model
+
+
+def _finite(answers: Answers) -> bool:
+    """Whether the numbers that are answers are finite, but for items that have none."""
+    problems = answers.problems or ("",) * len(answers)
+    numbers = [value for value, problem in zip(answers.values, problems, strict=True) if not problem]
+    flat = [number for value in numbers for number in (value if isinstance(value, tuple) else (value,))]
+    return not any(isinstance(number, float) and not np.isfinite(number) for number in flat)
 
 
 def _cut(text: str, spans: Sequence[tuple[int, int]], *, lines: bool) -> tuple[str, ...]:

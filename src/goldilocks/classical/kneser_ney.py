@@ -154,8 +154,19 @@ class KneserNey:
 
 
 def from_arrays(arrays: Mapping[str, Array], name: str, order: int, size: int) -> KneserNey:
-    """A model from the arrays of ``KneserNey.arrays``."""
+    """A model from the arrays of ``KneserNey.arrays``.
+
+    Raises:
+        ValueError: an n-gram has no context, or no count; memory is allocated for as many contexts as keys name.
+    """
     keys, counts = ([arrays[f"{name}.{kind}.{k}"] for k in range(order)] for kind in ("keys", "counts"))
+    n_contexts = 1
+    for of_order, counted in zip(keys, counts, strict=True):
+        if of_order.ndim != 1 or of_order.shape != counted.shape or (counted < 0).any():
+            raise ValueError(f"{name} has not one count for each n-gram")
+        if len(of_order) and (of_order[0] < 0 or of_order[-1] // size >= n_contexts or (np.diff(of_order) <= 0).any()):
+            raise ValueError(f"{name} has n-grams without a context, or in another order")
+        n_contexts = len(of_order)
     return KneserNey(order, size, keys, counts)
 
 

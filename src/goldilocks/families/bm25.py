@@ -48,6 +48,9 @@ SATURATION = 1.2
 LENGTH_SHARE = 0.75
 PENALTY = 1e-3
 """Ridge penalty of the least squares, per row."""
+MAX_TEXTS = 10**12
+"""Maximum number of texts that were counted; more is a damaged file."""
+_MAX_NUMBER = 1e100
 MAX_KEPT = 200_000
 """Texts whose counts are kept while a batch is answered."""
 
@@ -72,7 +75,11 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
 
 
 def restore(folder: Path) -> WordOverlap:
-    """What ``save`` wrote, ready for inference."""
+    """What ``save`` wrote, ready for inference.
+
+    Raises:
+        ValueError: its counts or numbers are none that ``save`` writes.
+    """
     raw = json.loads((folder / "bm25.json").read_text(encoding="utf-8"))
     model = WordOverlap()
     model.n_texts, model.mean_length = int(raw["n_texts"]), float(raw["mean_length"])
@@ -80,7 +87,21 @@ def restore(folder: Path) -> WordOverlap:
     model.line = np.asarray(raw["line"], dtype=np.float64)
     model.low, model.high = float(raw["low"]), float(raw["high"])
     model.segmentation = int(raw.get("segmentation", FIRST_SEGMENTATION))
+    _check(model)
     return model
+
+
+def _check(model: WordOverlap) -> None:
+    """See that the counts fit each other and that all numbers are finite: others would make scores without meaning."""
+    if not 0 <= model.n_texts <= MAX_TEXTS or not all(1 <= count <= model.n_texts for count in model.seen.values()):
+        raise ValueError(f"a word is in fewer than 1 or more than all of {model.n_texts} texts")
+    numbers = np.abs([model.mean_length, model.low, model.high, *model.line.ravel()])
+    if model.line.shape != (4,) or not (numbers < _MAX_NUMBER).all():
+        raise ValueError("its scale is not four finite numbers, or an end of it is not finite")
+    if model.mean_length < 1 or model.low > model.high:
+        raise ValueError("the mean length is less than 1 word, or the lowest score is above the highest")
+    if not FIRST_SEGMENTATION <= model.segmentation <= SEGMENTATION:
+        raise ValueError(f"there is no word segmentation {model.segmentation}")
 
 
 class WordOverlap:

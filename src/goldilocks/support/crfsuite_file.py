@@ -69,9 +69,11 @@ def _check_references(content: Content, chunk: tuple[int, bytes], n_wanted: int,
 
 def _check_database(content: Content, n_strings: int) -> None:
     """Every table has an empty bucket, where a search ends; a record is a number, a length and a string, then 0."""
-    name, _, _, order, n_back, back = _unpacked(content, "<4sIIIII", 0)
+    name, size, _, order, n_back, back = _unpacked(content, "<4sIIIII", 0)
     _require(name == b"CQDB" and order == _BYTE_ORDER and n_back >= n_strings, "a database begins otherwise")
     tables = _words(content, _DATABASE + 4 * np.arange(2 * _TABLES)).reshape(_TABLES, 2)
+    _require(_DATABASE + 8 * _TABLES <= size <= len(content), "a database has another length")
+    _require((tables[:, 0] > 0) == (tables[:, 1] > 0), "a table is nowhere, or has no buckets")
     records = [_words(content, back + 4 * np.arange(n_strings))]
     for place, n_buckets in tables[tables[:, 0] > 0].tolist():
         _require(8 * n_buckets <= len(content), "a table is longer than the file")
