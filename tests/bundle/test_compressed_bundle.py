@@ -136,6 +136,10 @@ def test_fitted_temperature_stands_in_table_and_line() -> None:
     assert line(fitted) == "int8_tables: 2.00 MB, 1.50 ms, loss +0.0050 (at most 0.0250), temperature 1.25"
 
 
+def test_small_models_have_their_size_in_kilobytes() -> None:
+    assert line(replace(trial("float16"), size_bytes=4_130)).startswith("float16: 4.1 kB, ")
+
+
 def test_bundle_that_is_not_compressed_is_read_by_version_2_too(tmp_path: Path) -> None:
     info = read_info(bundle(tmp_path / "bundle"))
 

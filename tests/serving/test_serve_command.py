@@ -94,6 +94,26 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     assert "revoked" in goldilocks("keys", "list", "--file", path).stdout
 
 
+@pytest.mark.parametrize(
+    ("options", "models"),
+    [(("--metrics",), ()), (("--metrics", "--model", "weather"), ("weather",)), (("--metrics", "--admin"), ("*",))],
+)
+def test_a_key_for_monitoring_opens_no_model_unless_one_is_named(
+    tmp_path: Path, options: tuple[str, ...], models: tuple[str, ...]
+) -> None:
+    from typer.testing import CliRunner
+
+    from goldilocks.cli.main import app
+    from goldilocks.serving.access import read_keys
+
+    path = tmp_path / "keys.json"
+    done = CliRunner().invoke(app, ["keys", "add", "prometheus", *options, "--file", str(path)])
+    assert done.exit_code == 0
+    (key,) = read_keys(path).keys
+    assert key.models == models
+    assert key.metrics
+
+
 def test_what_is_not_installed_is_named_with_the_command(weather_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fastapi", None)
     done = CliRunner().invoke(app, ["serve", str(weather_bundle)])

@@ -395,3 +395,20 @@ def test_the_command_writes_and_refuses(weather_bundle: Path, tmp_path: Path) ->
         deployment_of(weather_bundle, min_replicas=3, max_replicas=2)
     with pytest.raises(InputError, match="is not a bundle"):
         deployment_of(tmp_path)
+    (tmp_path / "run").mkdir()
+    shutil.copytree(weather_bundle, tmp_path / "run" / "bundle")
+    with pytest.raises(InputError, match=r"run is the folder of a run; pass .*run/bundle\."):
+        deployment_of(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "image", ["tickets", "tickets:1", "localhost:5000/a/b_c:v1.2", "reg.example.org/t:1@sha256:" + 64 * "0"]
+)
+def test_names_of_images_are_taken(weather_bundle: Path, image: str) -> None:
+    assert deployment_of(weather_bundle, image=image).image == image
+
+
+@pytest.mark.parametrize("image", ["", "my image", "Tickets", "tickets:1\nuser: root", "tickets:", "-t"])
+def test_names_that_no_registry_takes_are_refused(weather_bundle: Path, image: str) -> None:
+    with pytest.raises(InputError, match=r"the image is .*; write it as in registry.example.org/tickets:1\."):
+        deployment_of(weather_bundle, image=image)

@@ -185,3 +185,9 @@ def test_promote_and_rollback_commands(weather_bundle: Path, second: Path) -> No
         assert "the service refused: no model is named 'wether'" in str(refused.exception)
     assert "no service answers there" in str(run.invoke(app, ["rollback", "weather", "--url", address]).exception)
     assert "write it with http://" in str(run.invoke(app, ["rollback", "weather", "--url", "ftp://x"]).exception)
+
+
+@pytest.mark.parametrize("option", [("--share", "0.1"), ("--shadow",)])
+def test_a_share_without_a_bundle_does_not_promote_the_trial(option: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, ["promote", "weather", *option, "--url", "http://127.0.0.1:9"])
+    assert "pass --bundle too" in str(done.exception)

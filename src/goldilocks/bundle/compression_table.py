@@ -72,7 +72,8 @@ def name_of(trial: CompressionTrial) -> str:
 
 def line(trial: CompressionTrial) -> str:
     """A trial in a line, while others are still to come."""
-    words = f"{name_of(trial)}: {trial.size_bytes / 1e6:,.2f} MB"
+    size = f"{trial.size_bytes / 1e6:,.2f} MB" if trial.size_bytes >= 1e5 else f"{trial.size_bytes / 1e3:,.1f} kB"
+    words = f"{name_of(trial)}: {size}"
     if trial.footprint:
         words += f", {trial.footprint.latency_p50_ms.value:.2f} ms"
     if trial.loss and trial.passed:

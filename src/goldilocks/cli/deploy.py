@@ -13,8 +13,10 @@ def deploy(
     to: Annotated[str, typer.Option("--to", help="docker, compose, kubernetes or systemd.")],
     out: Annotated[Path, typer.Option(help="New folder to write to.")] = Path("deploy"),
     image: Annotated[str | None, typer.Option(help="Name of the image (default goldilocks-NAME:VERSION).")] = None,
-    min_replicas: Annotated[int, typer.Option(min=1, help="Minimum number of replicas.")] = 1,
-    max_replicas: Annotated[int, typer.Option(min=1, help="Maximum number of replicas under load.")] = 4,
+    min_replicas: Annotated[int, typer.Option(min=1, help="Minimum number of replicas (kubernetes, systemd).")] = 1,
+    max_replicas: Annotated[
+        int, typer.Option(min=1, help="Maximum number of replicas under load (kubernetes, systemd).")
+    ] = 4,
 ) -> None:
     """Write the files to run BUNDLE as a service: image, unit or manifests, with alerts and a dashboard.
 

@@ -20,17 +20,20 @@ def add(
     name: Annotated[str, typer.Argument(help="Name of the key's owner.")],
     file: FileOption = Path("keys.json"),
     model: Annotated[
-        list[str] | None, typer.Option(help="Model that the key may use (repeatable). Default: all.")
+        list[str] | None,
+        typer.Option(help="Model that the key may use (repeatable). Default: all; with --metrics none."),
     ] = None,
     days: Annotated[float | None, typer.Option(min=0.001, help="Days until the key expires.")] = None,
     rate: Annotated[float | None, typer.Option(min=0.01, help="Maximum requests per minute.")] = None,
     quota: Annotated[int | None, typer.Option(min=0, help="Maximum items per calendar month.")] = None,
     admin: Annotated[bool, typer.Option("--admin", help="Allow changing the served versions.")] = False,
-    metrics: Annotated[bool, typer.Option("--metrics", help="Allow reading /metrics.")] = False,
+    metrics: Annotated[bool, typer.Option("--metrics", help="Allow reading /metrics, for monitoring.")] = False,
 ) -> None:
     """Create a key and print it once. FILE holds its hash only.
 
     Example: goldilocks keys add shop --model tickets --days 365 --rate 600
+
+    Example: goldilocks keys add prometheus --metrics
     """
     import time
 
@@ -39,7 +42,9 @@ def add(
 
     now = time.time()
     expires = now + days * 86_400 if days is not None else None
-    key = ApiKey("", name, "", now, tuple(model or (ANY_MODEL,)), expires, None, rate, quota, admin, metrics)
+    # A key of the monitoring lies on other machines, and should not open the models.
+    models = tuple(model or (() if metrics and not admin else (ANY_MODEL,)))
+    key = ApiKey("", name, "", now, models, expires, None, rate, quota, admin, metrics)
     typer.echo(add_key(file, key))
     say(f"written to {file}; the key is shown this once and cannot be read back.", error=True)
 
@@ -57,7 +62,7 @@ def list_keys(file: FileOption = Path("keys.json")) -> None:
 
     now = time.time()
     for key in read_keys(file).keys:
-        facts = [key.id, key.name, key.state(now), _("models {0}").format(",".join(key.models))]
+        facts = [key.id, key.name, key.state(now), _("models {0}").format(",".join(key.models) or "-")]
         if key.expires is not None:
             facts.append(_("expires {0}").format(f"{datetime.fromtimestamp(key.expires, UTC):%Y-%m-%d}"))
         if key.rate_per_minute is not None:

@@ -21,8 +21,12 @@ KeyOption = Annotated[
 
 def promote(
     model: Annotated[str, typer.Argument(help="Name of the served model.")],
-    bundle: Annotated[Path | None, typer.Option(help="Bundle to load; default: the version on trial.")] = None,
-    share: Annotated[float, typer.Option(min=0.0001, max=1, help="Share of the requests it serves (canary).")] = 1.0,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Bundle to load; default: the version on trial, which then gets all requests.")
+    ] = None,
+    share: Annotated[
+        float, typer.Option(min=0.0001, max=1, help="Share of the requests that --bundle serves (canary).")
+    ] = 1.0,
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Shadow mode: its answers are compared, not returned.")
     ] = False,
@@ -36,6 +40,13 @@ def promote(
 
     Example: goldilocks promote tickets --bundle run2/bundle --share 0.1
     """
+    from goldilocks.errors import InputError
+
+    if bundle is None and (shadow or share != 1.0):
+        raise InputError(
+            "--share and --shadow start the trial of a bundle; pass --bundle too. Without them, the version on trial "
+            "gets all requests."
+        )
     if bundle is None:
         answer = _ask(f"{url}/v1/admin/models/{model}/promote", {}, key)
     else:

@@ -187,4 +187,6 @@ def version_of(folder: Path) -> str:
     try:
         return hashlib.sha256((folder / _INFO).read_bytes()).hexdigest()[:10]
     except (OSError, ValueError) as error:  # ValueError: a NUL or a lone surrogate in the path
+        if isinstance(error, OSError) and (folder / "bundle" / _INFO).is_file():
+            raise InputError(f"{folder} is the folder of a run; pass {folder / 'bundle'}.") from error
         raise InputError(f"{str(folder)!r} holds no {_INFO}, so it is not a bundle; pass a bundle's folder.") from error

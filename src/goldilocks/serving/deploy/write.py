@@ -48,6 +48,12 @@ TARGETS: Mapping[str, tuple[str, ...]] = {
     "systemd": ("goldilocks.service", "serve.yaml", "rules.yaml", "dashboard.json"),
 }
 """Target -> files it needs; ``dockerignore`` is written with its dot."""
+_IMAGE = re.compile(
+    r"([A-Za-z0-9][A-Za-z0-9.-]*(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
+"""Registry, name, tag and digest of an image. Source: the grammar of references in github.com/distribution/reference
+(separators a little laxer)."""
 _BASE_MB = 700
 """Memory of a process with its libraries, before the bundle (10**6 bytes)."""
 
@@ -83,8 +89,11 @@ def deployment_of(
     """What a bundle needs.
 
     Raises:
-        InputError: the folder holds no bundle, or there are fewer replicas at most than at least.
+        InputError: the folder holds no bundle, there are fewer replicas at most than at least, or the image has a name
+            that no registry takes.
     """
+    if image is not None and not _IMAGE.fullmatch(image):
+        raise InputError(f"the image is {image!r}; write it as in registry.example.org/tickets:1.")
     if not 1 <= min_replicas <= max_replicas:
         raise InputError(
             f"replicas are {min_replicas} to {max_replicas}; pass at least 1, and at most as many or more."
