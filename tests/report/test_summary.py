@@ -70,6 +70,20 @@ def test_a_winner_that_others_would_most_probably_beat_is_the_best_so_far(assume
     assert "The budget ended before the candidates that are most probably better had finished." in text
 
 
+def test_the_time_to_finish_is_that_of_the_shortest_schedule_and_says_so() -> None:
+    winner = replace(run_with().decision.winner, p_best=0.01)
+    stopped = replace(
+        winner, candidate="encoder/other/full", model="other", method="full", status="stopped", p_best=0.9,
+        seconds_to_finish=4740, budget_to_finish=120, share_to_finish=0.08,
+    )  # fmt: skip
+
+    text = first_screen(run_with(winner=winner, candidates=(winner, stopped), alpha=100.0))
+
+    assert "More budget would tell more: 2 min more would finish other · full (encoder)" in text
+    assert "with 8% of its training schedule" in text
+    assert "79 min" not in text
+
+
 def test_decision_map_leads_where_the_user_stated_no_values() -> None:
     run = run_with(assumed=ASSUMED, alpha=100.0)  # 0.0005 USD per error: 3 times the threshold
 

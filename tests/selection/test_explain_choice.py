@@ -90,6 +90,9 @@ def test_unfinished_candidate_that_may_be_better_is_advised_with_the_time_it_nee
     assert "now: 12.5 USD per month." in lines[1]
     assert len(lines) == 2
     assert advice([choice.winner, unlikely], choice.winner, Objective(), regret=0.0) == ()
+    short = replace(ahead, budget_to_finish=120.0, share_to_finish=0.08)
+    (line, _) = advice([choice.winner, short], choice.winner, Objective(), regret=12.5)
+    assert "to finish it with 8% of its training schedule, raise the budget by about 2 min" in line
 
 
 def test_the_budget_to_add_counts_what_a_resumed_search_does_besides() -> None:

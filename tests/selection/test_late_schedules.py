@@ -121,6 +121,23 @@ def test_less_training_than_usual_is_expected_to_save_less() -> None:
     assert (offered.savings[place, :2] <= offered.savings[place, 2]).all()
 
 
+def test_the_time_lacking_is_that_of_the_shortest_schedule() -> None:
+    made = race(40.0)  # 36 s of training; two epochs on 500 rows take 50 s, on the usual 720 rows 72 s
+    planner().plan(made)
+    assert made.forecasts[FULL.name].seconds == pytest.approx(50.0)
+    assert value.choose(made) is None
+    assert "about 10 s more would finish the next" in value.stopped(made)
+
+
+def test_a_candidate_too_slow_for_the_whole_budget_lacks_the_time_of_its_shortest_schedule() -> None:
+    slow = 79 * 60.0  # two epochs on 500 rows take 158 s, more than .45 of the budget: no usual schedule
+    full = replace(POOL, forecasts={**POOL.forecasts, FULL.name: Forecast(slow, 0.0)})
+    made = race(100.0)
+    made.reschedule({}, full.forecasts, np.ones(3))
+    LateSchedules(Scheduler(full, WORK), BUDGET, lambda *_: None).plan(made)
+    assert made.forecasts[FULL.name].seconds == pytest.approx(slow / 30)
+
+
 def test_with_what_is_left_a_race_buys_what_it_would_have_stopped_before() -> None:
     made = race(66.0)
     assert value.choose(made) is None

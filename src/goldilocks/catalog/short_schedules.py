@@ -112,6 +112,14 @@ class Scheduler:
         columns = np.round(shares * epochs, 2), epochs, full, np.round(rows, 3)
         return PlannedSchedules(place, *(np.where(short, column, 0.0) for column in columns))
 
+    def shortest(self, place: Mapping[str, int]) -> PlannedSchedules:
+        """The shortest schedules that candidates may have, whatever time there is; arguments as for ``schedules``."""
+        at = self._places(place)
+        epochs, shares, rows = self._least[at].T
+        rows = np.where(rows <= 1, rows, 1.0)
+        columns = np.round(shares * epochs, 2), epochs, self._full.seconds[at], np.round(rows, 3)
+        return PlannedSchedules(place, *(np.where(shares * rows < 1, column, 0.0) for column in columns))
+
     def forecasts(self, schedules: PlannedSchedules) -> PlannedForecasts:
         """The forecasts of runs with these schedules."""
         at, short = self._places(schedules.place), schedules.shortened
@@ -186,4 +194,12 @@ def with_short_schedules(
     kept = np.array([name in begun for name in place], dtype=bool)
     schedules = planned.updated(kept, PlannedSchedules.of(place, known))
     forecasts = {**pool.forecasts, **scheduler.forecasts(schedules)}
-    return replace(pool, forecasts=forecasts, short_schedules=dict(schedules))
+    shortest = scheduler.shortest(place)
+    seconds = scheduler.forecasts(shortest)
+    return replace(
+        pool,
+        forecasts=forecasts,
+        short_schedules=dict(schedules),
+        shortest=dict(shortest),
+        shortest_seconds={name: seconds[name].seconds for name in shortest},
+    )

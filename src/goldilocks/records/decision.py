@@ -168,7 +168,10 @@ class Standing:
     seconds_to_finish: float | None = None
     """Predicted seconds of the rest of the run, of a candidate that did not finish."""
     budget_to_finish: float | None = None
-    """Seconds by which the budget has to be raised for a resumed search to finish it, of the same."""
+    """Seconds by which the budget has to be raised for a resumed search to finish it, of the same, with the shortest
+    schedule that a search would buy."""
+    share_to_finish: float = 1.0
+    """Share of its full training schedule that this is for, in training rows seen."""
     seed_noise: float | None = None
     """Standard deviation of the loss from one training seed to the next, noise of the items taken out; ``None``: it was
     run with one seed, and its interval covers the choice of items only."""

@@ -372,6 +372,7 @@ def _unfinished(records: RunRecords, search: Search, forecasts: Forecasts, choic
             status, reason = "stopped", f"never run: {stopped}"
         else:
             status, reason = "stopped", f"stopped at {trial.share:.0%} of its run: {stopped}"
+        needed, part = forecasts.least.get(name, (None, 1.0))
         rows.append(
             Standing(
                 candidate=name,
@@ -390,7 +391,8 @@ def _unfinished(records: RunRecords, search: Search, forecasts: Forecasts, choic
                 p_best=choice.p_best.get(name),
                 forecast=forecasts.losses.get(name),
                 seconds_to_finish=forecasts.seconds.get(name),
-                budget_to_finish=_more_budget(forecasts.seconds.get(name), lacking),
+                budget_to_finish=_more_budget(needed, lacking),
+                share_to_finish=part,
             )
         )
     for out in records.pool.excluded:

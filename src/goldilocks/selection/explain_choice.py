@@ -58,6 +58,13 @@ def _chances(winner: Standing, standings: Sequence[Standing]) -> str:
     rest = max(1 - winner.p_best - open_, 0.0)
     needed = first.budget_to_finish or first.seconds_to_finish  # decisions of earlier versions have the latter alone
     more = f"about {_duration(needed)} more of budget" if needed else "more budget"
+    if needed and first.share_to_finish < 1:
+        return (
+            f"The probability of being the best of all candidates is {winner.p_best:.0%} for the winner and {rest:.0%} "
+            f"for the other finished ones; unfinished candidates hold the remaining {open_:.0%}, and {more} would "
+            f"finish the most probable of these, {first.candidate}, with {_part(first.share_to_finish)} of its training "
+            "schedule."
+        )
     return (
         f"The probability of being the best of all candidates is {winner.p_best:.0%} for the winner and {rest:.0%} for "
         f"the other finished ones; unfinished candidates hold the remaining {open_:.0%}, and {more} would finish the "
@@ -81,7 +88,13 @@ def advice(standings: Sequence[Standing], winner: Standing, objective: Objective
         needed = standing.budget_to_finish or standing.seconds_to_finish
         needs = f" by about {_duration(needed)}" if needed else ""
         chance = f"{standing.candidate} ({progress}) is the best with a probability of {standing.p_best:.0%}"
-        lines.append(f"{chance}; to finish it, raise the budget{needs} and pass --resume.")
+        if needed and standing.share_to_finish < 1:
+            part = _part(standing.share_to_finish)
+            lines.append(
+                f"{chance}; to finish it with {part} of its training schedule, raise the budget{needs} and pass --resume."
+            )
+        else:
+            lines.append(f"{chance}; to finish it, raise the budget{needs} and pass --resume.")
     if lines:
         price = f"{_plain(regret)} {objective.currency} per month"
         lines.append(f"Expected regret of choosing {winner.candidate} now: {price}.")
@@ -121,6 +134,11 @@ def shortened(candidate: str, full_seconds: float, schedule: ShortSchedule | Non
         f"{candidate} was trained for {epochs} of {full} epochs to fit the budget; the full schedule takes about "
         f"{needs} and may be better.",
     )
+
+
+def _part(share: float) -> str:
+    """A share in percent, which is not rounded to none or all of it."""
+    return f"{min(max(share, 0.01), 0.99):.0%}"
 
 
 def _duration(seconds: float) -> str:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from goldilocks.catalog.planned_schedules import PlannedForecasts, PlannedSchedules
 from goldilocks.catalog.short_schedules import Scheduler, TimeLimits
 from goldilocks.records import Forecast, ShortSchedule, TaskSpec
+from goldilocks.selection.shorter_finish import MARGIN
 from goldilocks.selection.standings import Standings
 
 Floats = npt.NDArray[np.float64]
@@ -51,9 +52,12 @@ class LateSchedules:
         # A run can be shortened while it trains and never lengthened, so the last that fits is planned long.
         alone = np.full(len(room), True) if all_that_is_left else room < 2 * budget.fits
         planned = self.scheduler.schedules(place, budget.within(room, alone))
-        # What fits in no form keeps its usual one: how much more time that needs is said when the race stops.
-        full = self.scheduler.full_seconds(place)
+        # What fits in no form, not even without the margin, gets the shortest: how much more time that needs is said
+        # when the race stops.
+        full, shortest = self.scheduler.full_seconds(place), self.scheduler.shortest(place)
         planned = planned.updated(~planned.shortened & (full > room), usual)
+        beyond = self.scheduler.forecasts(shortest).seconds > (1 + MARGIN) * room
+        planned = planned.updated(beyond, shortest)
         before = PlannedSchedules.of(place, standings.short_schedules)
         changed = standings.not_begun() & planned.differs(before)
         if not changed.any():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from goldilocks.records import Measured, Objective
+from goldilocks.records import Measured, Objective, Pool
 from goldilocks.selection.cost import running_cost
 from goldilocks.selection.decide import Prospect, Prospects
 from goldilocks.selection.joint_losses import LossPrior, contenders
@@ -13,6 +13,7 @@ from goldilocks.selection.loss_money import monthly_loss
 from goldilocks.selection.loss_posterior import Observation, Posterior
 from goldilocks.selection.loss_table import Finished
 from goldilocks.selection.run_records import RunRecords
+from goldilocks.selection.shorter_finish import can_be_shortened
 from goldilocks.selection.standings import Standings
 
 _Z = 1.96
@@ -33,6 +34,9 @@ class Forecasts:
     """Candidate -> expected final loss with its 95 % interval."""
     seconds: Mapping[str, float]
     """Candidate -> seconds that the rest of its run is predicted to take."""
+    least: Mapping[str, tuple[float, float]]
+    """Candidate -> seconds that finishing it takes with the shortest schedule that a search would buy, and the share of
+    its full schedule that this is."""
 
 
 def forecasts_of(records: RunRecords, finished: Sequence[Finished]) -> Forecasts:
@@ -56,11 +60,14 @@ def forecasts_of(records: RunRecords, finished: Sequence[Finished]) -> Forecasts
         seed=records.spec.seed,
         dropped=dropped,
     )
+    if "epochs" not in records.spec.training:
+        standings.shortenable = {candidate.name for candidate in pool if can_be_shortened(candidate)}
     latest = {trial.candidate: trial for trial in records.trials}
     cheapest = min((standing.cost.total for standing in finished), default=0.0)
     prospects: list[Prospect] = []
     losses: dict[str, Measured] = {}
     seconds: dict[str, float] = {}
+    least: dict[str, tuple[float, float]] = {}
     for name in names:
         loss, spread = standings.forecast(name)
         trial = latest.get(name)
@@ -74,8 +81,18 @@ def forecasts_of(records: RunRecords, finished: Sequence[Finished]) -> Forecasts
             loss, max(loss - _Z * spread, 0.0), min(loss + _Z * spread, 1.0), len(records.gold), "loss"
         )
         seconds[name] = standings.price(name, len(standings.rungs) - 1)
+        least[name] = _least(name, records.pool, standings)
     prior = prior_of(standings, finished, prospects, records.spec.objective)
-    return Forecasts(Prospects(tuple(prospects), prior), losses, seconds)
+    return Forecasts(Prospects(tuple(prospects), prior), losses, seconds, least)
+
+
+def _least(name: str, pool: Pool, standings: Standings) -> tuple[float, float]:
+    """See ``Forecasts.least``."""
+    planned, shortest = pool.short_schedules.get(name), pool.shortest.get(name)
+    needed, part = standings.least_to_finish(name, pool.shortest_seconds.get(name))
+    if needed >= standings.price(name, len(standings.rungs) - 1) or standings.bought(name) or shortest is None:
+        return needed, part * (planned.share if planned is not None else 1.0)
+    return needed, shortest.share
 
 
 def prior_of(

@@ -204,6 +204,27 @@ class Standings:
         self._catch_up()
         return float(self._finishes().shares[self._place[candidate]])
 
+    def least_to_finish(self, candidate: str, shortest: float | None) -> tuple[float, float]:
+        """Seconds in which a search would finish the candidate with the shortest schedule, a margin for its pace included.
+
+        Args:
+            candidate: One that is not finished.
+            shortest: Forecast seconds of its shortest schedule, if it has not begun; ``None``: it has the planned one.
+
+        Returns:
+            The seconds, and the share of its planned schedule that it would have, if it has begun; else 1.
+        """
+        self._catch_up()
+        place, ends = self._place[candidate], self._finishes()
+        planned = float(self._seconds()[place, -1])
+        if self._done[place] > 0:
+            least = float(ends.least[place] - self._beside()[place]) * (1 + MARGIN)
+            return (least, float(ends.least_shares[place])) if least < planned else (planned, 1.0)
+        if shortest is None:
+            return planned, 1.0
+        ratio = float(self._times.ratios(self._done, self._spent)[place])
+        return min(shortest * ratio * (1 + MARGIN) + float(self._answers.seconds()[place]), planned), 1.0
+
     def purchases(self) -> Purchases:
         """All that can be bought, with prices and expected savings."""
         self._catch_up()
