@@ -122,7 +122,9 @@ def shortest(candidate: Candidate, forecast: Forecast, work: Workload) -> ShortS
         return None
     epochs, least, few = limits
     rows = few if few <= 1 else 1.0
-    return ShortSchedule(round(least * epochs, 2), epochs, forecast.seconds, round(rows, 3)) if least * rows < 1 else None
+    return (
+        ShortSchedule(round(least * epochs, 2), epochs, forecast.seconds, round(rows, 3)) if least * rows < 1 else None
+    )
 
 
 def least_of(candidate: Candidate, forecast: Forecast, work: Workload) -> tuple[float, float, float] | None:

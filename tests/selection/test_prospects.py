@@ -10,9 +10,9 @@ FULL = "encoder/m/full"
 
 def test_a_candidate_that_has_not_begun_needs_the_time_of_its_shortest_schedule_and_a_margin() -> None:
     race = standings({FULL: 4_740.0, "cnn/t/scratch": 10.0})
-    assert race.least_to_finish(FULL, 100.0) == (pytest.approx(110.0), 1.0)
-    assert race.least_to_finish(FULL, None) == (pytest.approx(4_740.0), 1.0)
-    assert race.least_to_finish(FULL, 4_700.0) == (pytest.approx(4_740.0), 1.0)  # no margin beyond the full run
+    assert race.least_to_finish(FULL, 100.0) == pytest.approx((110.0, 1.0))
+    assert race.least_to_finish(FULL, None) == pytest.approx((4_740.0, 1.0))
+    assert race.least_to_finish(FULL, 4_700.0) == pytest.approx((4_740.0, 1.0))  # no margin beyond the full run
 
 
 def test_a_run_that_has_begun_may_end_after_another_quarter_of_a_shorter_schedule() -> None:

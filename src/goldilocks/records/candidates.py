@@ -190,8 +190,8 @@ class Pool:
     short_schedules: Mapping[str, ShortSchedule] = field(default_factory=dict)
     """Candidate name -> its schedule, where that was shortened to fit the budget; the forecast is of this one."""
     shortest: Mapping[str, ShortSchedule] = field(default_factory=dict)
-    """Candidate name -> the shortest schedule that a search would train it with; absent: the full one, or, in records of
-    earlier versions, not known."""
+    """Candidate name -> the shortest schedule that a search would train it with; absent: the full one, or, in records
+    of earlier versions, not known."""
     shortest_seconds: Mapping[str, float] = field(default_factory=dict)
     """Candidate name -> forecast seconds of a run with that schedule."""
 

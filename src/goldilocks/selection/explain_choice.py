@@ -62,8 +62,8 @@ def _chances(winner: Standing, standings: Sequence[Standing]) -> str:
         return (
             f"The probability of being the best of all candidates is {winner.p_best:.0%} for the winner and {rest:.0%} "
             f"for the other finished ones; unfinished candidates hold the remaining {open_:.0%}, and {more} would "
-            f"finish the most probable of these, {first.candidate}, with {_part(first.share_to_finish)} of its training "
-            "schedule."
+            f"finish the most probable of these, {first.candidate}, with {_part(first.share_to_finish)} of its "
+            "training schedule."
         )
     return (
         f"The probability of being the best of all candidates is {winner.p_best:.0%} for the winner and {rest:.0%} for "
@@ -91,7 +91,8 @@ def advice(standings: Sequence[Standing], winner: Standing, objective: Objective
         if needed and standing.share_to_finish < 1:
             part = _part(standing.share_to_finish)
             lines.append(
-                f"{chance}; to finish it with {part} of its training schedule, raise the budget{needs} and pass --resume."
+                f"{chance}; to finish it with {part} of its training schedule, raise the budget{needs} and pass "
+                "--resume."
             )
         else:
             lines.append(f"{chance}; to finish it, raise the budget{needs} and pass --resume.")

@@ -205,7 +205,7 @@ class Standings:
         return float(self._finishes().shares[self._place[candidate]])
 
     def least_to_finish(self, candidate: str, shortest: float | None) -> tuple[float, float]:
-        """Seconds in which a search would finish the candidate with the shortest schedule, a margin for its pace included.
+        """Seconds in which a search would finish a candidate with its shortest schedule, with a margin for its pace.
 
         Args:
             candidate: One that is not finished.
