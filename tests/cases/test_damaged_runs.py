@@ -462,8 +462,30 @@ def test_what_is_in_the_place_of_the_bundle_is_refused_before_the_search(
         (bundle / "bundle.json").unlink()
     else:
         shutil.rmtree(bundle)
-        _ = bundle.write_text("x") if damage == "a file" else bundle.symlink_to("nowhere")
+        bundle.symlink_to("nowhere")
+    if damage == "a file":
+        bundle.unlink()
+        bundle.write_text("x")
     before = (run / "decision.json").read_bytes()
     with pytest.raises(InputError, match=r"bundle: is not a bundle and not empty; move it away"):
         resumed(made, run)
     assert (run / "decision.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["a file", "a FIFO", "a link to nothing"])
+def test_what_is_in_the_place_of_the_models_is_named_before_anything_is_changed(
+    made: tuple[TaskSpec, Path], run: Path, damage: str
+) -> None:
+    shutil.rmtree(run / "runs")
+    if damage == "a file":
+        (run / "runs").write_text("x")
+    elif damage == "a FIFO":
+        os.mkfifo(run / "runs")
+    else:
+        (run / "runs").symlink_to("nowhere")
+    before = {name: (run / name).read_bytes() for name in ("trials.jsonl", "decision.json")}
+    with pytest.raises(IntegrityError, match="runs: is no folder, and the models of a run go there; remove it"):
+        resumed(made, run)
+    assert {name: (run / name).read_bytes() for name in before} == before
+    (run / "runs").unlink()
+    assert resumed(made, run).winner

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +23,7 @@ from goldilocks.errors import EndpointError, UnfinishedError
 from goldilocks.events import silent
 from goldilocks.records import Text
 from goldilocks.settings import RunSettings, task_from
-from goldilocks.testing.endpoint import Reply, Server, choose, fail, say
+from goldilocks.testing.endpoint import Reply, Server, choose, drip, fail, say, send
 
 LABELS = ("card", "login")
 
@@ -56,7 +59,7 @@ def answering(server: Server, limit: int = 10**9) -> None:
 def bundle(server: Server, tmp_path: Path) -> Path:
     rows = [json.dumps({"text": f"case {number}", "label": LABELS[number % 2]}) for number in range(120)]
     (tmp_path / "rows.jsonl").write_text("\n".join(rows) + "\n")
-    candidates = {"families": ["api"], "models": [server.source], "methods": ["zero_shot"]}
+    candidates = {"families": ["api"], "models": [f"{server.source}?timeout=5"], "methods": ["zero_shot"]}
     raw = {"data": {"train": "rows.jsonl"}, "metric": "accuracy", "candidates": candidates}
     answering(server)
     settings = RunSettings(out=tmp_path / "run", policy="exhaustive")
@@ -113,6 +116,40 @@ def test_python_gets_the_answers_with_the_error(server: Server, bundle: Path) ->
     assert answers.values[:2] == LABELS
     assert [bool(problem) for problem in answers.problems] == [False, False, True, True, True, True]
     assert len(server.bodies) < 200
+
+
+BOMB = gzip.compress(gzip.compress(b"a" * 20_000_000))
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (drip(HEAD + b"\r\n", 0.05), "gave no answer within 5 s"),
+        (drip(HEAD + b"X-Slow: ", 0.05), "gave no answer within 5 s"),
+        (
+            lambda handler, _: send(handler, 200, gzip.compress(b"a" * 20_000_000), Content_Encoding="gzip"),
+            "longer than",
+        ),
+        (lambda handler, _: send(handler, 200, BOMB, Content_Encoding="gzip"), "sent no answer as before|is not JSON"),
+        (lambda handler, _: send(handler, 200, b"[" * 1_000_000), "is not JSON|sent no answer|broke off"),
+    ],
+    ids=["body in drops", "headers in drops", "gzip bomb", "gzip in gzip", "nested"],
+)
+def test_answer_without_end_is_one_line_within_the_time_limit(
+    server: Server, bundle: Path, tmp_path: Path, reply: Reply, words: str
+) -> None:
+    server.replies = [choose(lambda body: say(LABELS[number_of(body) % 2]))] * 4 + [reply]
+    server.bodies.clear()
+    since = time.monotonic()
+    done = CliRunner().invoke(app, ["predict", str(bundle), str(texts(tmp_path, 40))])
+    assert time.monotonic() - since < 25
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [number for number, row in enumerate(rows) if "label" in row][:1] == [0]
+    assert sum("label" in row for row in rows) == 4
+    assert isinstance(done.exception, EndpointError)
+    assert re.search(words, str(done.exception))
+    assert "\n" not in str(done.exception)
 
 
 @dataclass

@@ -224,13 +224,19 @@ class Workspace:
 
         Raises:
             InputError: the folder holds a run and ``resume`` is off, or the run there is of another task.
-        IntegrityError: the folder holds purchases of a task that is lost.
+            IntegrityError: the folder holds purchases of a task that is lost, or its models cannot be written.
         """
         if self.cleaned.exists() and resume:
             raise InputError(
                 f"{self.folder}: was cleaned, so its models are gone and it cannot go on; choose another --out."
             )
         self.check_free(resume=resume)
+        models = self.folder / "runs"
+        if (models.exists() or models.is_symlink()) and not models.is_dir():
+            raise IntegrityError(
+                f"{models}: is no folder, and the models of a run go there; remove it, then --resume trains again "
+                "what was lost."
+            )
         if not self.task.exists():
             if self.trials.exists() or self.decision.exists():
                 raise IntegrityError(
