@@ -176,9 +176,37 @@ def continue_tuning(
 
     progress(StageStarted("comparison"))
     after = (model, plan.answer_rule)
+    report = _report(candidate.name, (metric_name, metric), strategy, rows, bundle, after, parts)
+    progress(StageStarted("bundle"))
+    tuned = Tuned(
+        candidate,
+        spec.task,
+        metric_name,
+        score,
+        rule=rule,
+        decision=_sentence(report),
+        test={metric_name: report.test.domains[-1].after},
+        records={CONTINUAL: to_json(report)},
+        family=DOMAINS if parts else "",
+    )
+    write_tuned(model, tuned, rows.dataset, settings.out, mask=mask)
+    return report
+
+
+def _report(
+    candidate: str,
+    deciding: tuple[str, Metric],
+    strategy: _Chosen,
+    rows: _Rows,
+    bundle: Bundle,
+    after: tuple[Model, AnswerRule],
+    parts: DomainParts | None,
+) -> ContinualReport:
+    """Scores of the old and the new model on the validation and test parts of every domain."""
+    metric_name, metric = deciding
     validation, test = (_measured(part, metric, rows.domains, bundle, after, parts) for part in ("validation", "test"))
-    report = ContinualReport(
-        candidate=candidate.name,
+    return ContinualReport(
+        candidate=candidate,
         metric=metric_name,
         continued_from=bundle.info.data_fingerprint,
         data_fingerprints=(*rows.known, rows.dataset.fingerprint),
@@ -192,20 +220,6 @@ def continue_tuning(
         domain=parts.new if parts else "",
         routed=_measured("test", metric, rows.domains, bundle, after, None) if parts else None,
     )
-    progress(StageStarted("bundle"))
-    tuned = Tuned(
-        candidate,
-        spec.task,
-        metric_name,
-        score,
-        rule=rule,
-        decision=_sentence(report),
-        test={metric_name: test.domains[-1].after},
-        records={CONTINUAL: to_json(report)},
-        family=DOMAINS if parts else "",
-    )
-    write_tuned(model, tuned, rows.dataset, settings.out, mask=mask)
-    return report
 
 
 # -------------------------------------------------------------------------------------------------- what is asked for

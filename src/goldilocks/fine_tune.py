@@ -19,7 +19,7 @@ from goldilocks.data.stream import load_streamed
 from goldilocks.errors import InputError, MissingError
 from goldilocks.evaluation.error_cost import loss_rule
 from goldilocks.events import Progress, StageStarted, silent
-from goldilocks.protocols import FitsHead, Task
+from goldilocks.protocols import FitsHead, Metric, Model, Task
 from goldilocks.records import Candidate, Dataset, Measured, Pool, TaskSpec, TrainingConfig
 from goldilocks.selection.augmentation import check_augmentation, is_prompted, with_copies
 from goldilocks.selection.deciding_metric import deciding_metric
@@ -89,23 +89,14 @@ def tune_one(
     plan = TuningPlan(
         spec.seed, settings.offline, spec.options, spec.training, unlabelled, checkpoint, rule, shard=settings.shard
     )
-    sealed, origin = dataset.sealed(), ""
+    sealed = dataset.sealed()
     if not is_prompted(candidate):
         sealed = with_copies(sealed, spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)
+    search = SearchPlan(trials, settings.out.with_name(f"{settings.out.name}.search"), settings.resume)
     tracking = settings.out.with_name(f"{settings.out.name}.tracking")
-    with Tracking(
-        spec if is_first() else replace(spec, tracking=()), tracking, progress, offline=settings.offline
-    ) as tracked:
-        if trials:
-            search = SearchPlan(trials, settings.out.with_name(f"{settings.out.name}.search"), settings.resume)
-            model, score, best = TuningSearch(candidate, sealed, metric, overrides, plan, search, tracked).run()
-            chosen = ", ".join(f"{option} {value:.3g}" for option, value in best.options.items())
-            origin = (
-                f"{name} was named by the user. The best of {trials} settings on the validation set was taken "
-                f"({chosen}), so its validation score is optimistic."
-            )
-        else:
-            model, score = tune_candidate(candidate, sealed, metric, overrides, plan=plan, progress=tracked)
+    spec = spec if is_first() else replace(spec, tracking=())
+    with Tracking(spec, tracking, progress, offline=settings.offline) as tracked:
+        model, score, origin = _trained(candidate, sealed, metric, overrides, plan, search, tracked)
         tracked.log_score(name, score.value)
     tuned = Tuned(candidate, spec.task, metric_name, score, test_opened, rule=rule, decision=origin)
     if is_first():
@@ -113,6 +104,28 @@ def tune_one(
         if checkpoint is not None:
             shutil.rmtree(checkpoint, ignore_errors=True)
     return score
+
+
+def _trained(
+    candidate: Candidate,
+    sealed: Dataset,
+    metric: Metric,
+    overrides: Mapping[str, Any],
+    plan: TuningPlan,
+    search: SearchPlan,
+    progress: Progress,
+) -> tuple[Model, Measured, str]:
+    """The model, its validation score, and a sentence for the bundle where it is the best of several trials."""
+    if not search.trials:
+        return *tune_candidate(candidate, sealed, metric, overrides, plan=plan, progress=progress), ""
+    model, score, best = TuningSearch(candidate, sealed, metric, overrides, plan, search, progress).run()
+    chosen = ", ".join(f"{option} {value:.3g}" for option, value in best.options.items())
+    return (
+        model,
+        score,
+        f"{candidate.name} was named by the user. The best of {search.trials} settings on the validation set was taken "
+        f"({chosen}), so its validation score is optimistic.",
+    )
 
 
 def _candidate(name: str, pool: Pool) -> Candidate:

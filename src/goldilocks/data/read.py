@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from goldilocks.data.attributes import PREFIX, Attributes, attribute_columns
 from goldilocks.data.locate import locate
 from goldilocks.data.readers import hub_translation, parallel, relations
 from goldilocks.data.readers.admission import MAX_BYTES, admit
 from goldilocks.data.readers.brat import brat_rows
-from goldilocks.data.readers.columns import Rows, Skipped
+from goldilocks.data.readers.columns import Cells, Rows, Skipped
 from goldilocks.data.readers.conll import SNIFFED_LINES, holds_columns
 from goldilocks.data.readers.delimited import USUAL
 from goldilocks.data.readers.entity_offsets import columns_of, tagged
@@ -232,64 +232,85 @@ def _collect(
     keep: Sequence[str] = (),
     into: RowSink | None = None,
 ) -> Reading:
-    """Draw all rows, and sort them into usable, unusable and skipped ones."""
-    rows = unrolled(gathered(opened.rows, opened.roles), opened.roles)
-    texts: list[Text] = []
-    gold: list[Gold] = []
-    numbers: list[int] = []
-    documents: list[str] = []
-    attributes = Attributes(keep)
+    """Read all rows, and sort them into usable, unusable and skipped ones."""
+    usable = _UsableRows(Attributes(keep), task, into)
     problems: dict[str, list[int]] = {}
     skipped: dict[str, list[int]] = {}
-    known: dict[Gold, Gold] = {}  # one object per label, not one per row
-    total = 0
-
-    def counted() -> Rows:
-        nonlocal total
-        for row in rows:
-            total += 1
-            yield row
-
-    for number, cells in joined(counted(), opened.roles, sentences, task.problem):
+    rows = _Counted(unrolled(gathered(opened.rows, opened.roles), opened.roles))
+    for number, cells in joined(rows, opened.roles, sentences, task.problem):
         row = {} if isinstance(cells, str) else dict(zip(opened.roles, cells, strict=True))
         problem = cells if isinstance(cells, str) else task.problem(row)
         if problem is not None:
             kind = skipped if isinstance(problem, Skipped) else problems
             kind.setdefault(str(problem), []).append(number)
             continue
-        answer = task.gold(row)
+        gold = task.gold(row)
         repair = task.repair(row) if isinstance(task, ReportsRowRepairs) else None
         if repair is not None:
             opened.repaired.setdefault(repair, []).append(number)
-        if into is not None:
-            into.add(task.item(row), known.setdefault(answer, answer), number)
-            continue
-        texts.append(task.item(row))
-        gold.append(known.setdefault(answer, answer))
-        numbers.append(number)
-        documents.append(document_of(row.get("document")))
-        attributes.add(row)
-    if total == 0:
+        usable.add(number, row, gold)
+    if rows.total == 0:
         expected = "at least a header and some rows" if suffix_of(Path(source)) in (".csv", ".tsv") else "some rows"
         raise InputError(f"{source}: holds no rows; name a file with {expected}.")
-    part = Part(
-        tuple(texts),
-        tuple(gold),
-        tuple(numbers),
-        tuple(documents) if sentences > 1 else (),
-        attributes.columns(),
-    )
     return Reading(
         source=source,
-        part=part,
-        total=total,
+        part=usable.part(with_documents=sentences > 1),
+        total=rows.total,
         problems=_frozen(problems),
-        # what is filled while the rows are drawn is copied only now
+        # what is filled while the rows are read is copied only now
         remarks=tuple(opened.remarks),
         repaired=_frozen(opened.repaired),
         skipped=_frozen(skipped),
         lines=opened.lines,
     )
+
+
+class _Counted:
+    """An iterator over rows that counts them."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows, self.total = rows, 0
+
+    def __iter__(self) -> _Counted:
+        return self
+
+    def __next__(self) -> tuple[int, Cells]:
+        row = next(self._rows)
+        self.total += 1
+        return row
+
+
+@dataclass(slots=True)
+class _UsableRows:
+    """Collects the usable rows of a source, in memory or in a sink."""
+
+    attributes: Attributes
+    task: Task
+    into: RowSink | None
+    """Receives the rows; ``None``: they stay in memory."""
+    texts: list[Text] = field(default_factory=list)
+    gold: list[Gold] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)
+    known: dict[Gold, Gold] = field(default_factory=dict)
+    """One object per label, not one per row."""
+
+    def add(self, number: int, row: Mapping[str, Any], gold: Gold) -> None:
+        """Add a row, with its number in the source."""
+        gold = self.known.setdefault(gold, gold)
+        if self.into is not None:
+            self.into.add(self.task.item(row), gold, number)
+            return
+        self.texts.append(self.task.item(row))
+        self.gold.append(gold)
+        self.numbers.append(number)
+        self.documents.append(document_of(row.get("document")))
+        self.attributes.add(row)
+
+    def part(self, *, with_documents: bool) -> Part:
+        """The rows that stay in memory."""
+        documents = tuple(self.documents) if with_documents else ()
+        return Part(tuple(self.texts), tuple(self.gold), tuple(self.numbers), documents, self.attributes.columns())
 
 
 def _frozen(rows: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, ...]]:

@@ -73,17 +73,30 @@ class Learner:
         Raises:
             InputError: the config has an option that this network cannot be trained with.
         """
-        texts, gold, unlabelled = training_set.texts, training_set.gold, training_set.unlabelled
-        processes = group.size if group else 1
-        check_config(config, network, objective=objective, unlabelled=bool(unlabelled), processes=processes)
+        unlabelled, processes = bool(training_set.unlabelled), group.size if group else 1
+        check_config(config, network, objective=objective, unlabelled=unlabelled, processes=processes)
         self._group = group
         self.network, self.config, self.seed, self._objective = network, config, seed, objective
         self.span = Span.of(config.epochs)
         """Where the run ends; brought forward by ``shorten``."""
         self.device = torch.device(machine().device)
         network.module.to(self.device)
-        self._rows, head_targets, self.costs = tokenized(network, texts, gold)
-        """The rows, and tokens that each labelled row counts for in a batch."""
+        self._tokenize(training_set)
+        self._find_frozen_layers()
+        self._prepare_weights(is_streamed(training_set.texts))
+        self.last_loss: Tensor | None = None
+        """Loss of the last step."""
+        self.epoch, self.batch, self.steps = 0, 0, 0
+        self._batches: list[list[int]] = []
+        self._asked: tuple[int, Tensor] | None = None
+        self._not_finite = 0
+
+    def _tokenize(self, training_set: TrainingSet) -> None:
+        """Token ids, targets and the criterion."""
+        network, config, objective = self.network, self.config, self._objective
+        gold, unlabelled = training_set.gold, training_set.unlabelled
+        self._rows, head_targets, self.costs = tokenized(network, training_set.texts, gold)
+        """The rows, and the number of tokens that each labelled row counts for in a batch."""
         self._targets = objective.targets(self._rows) if objective else head_targets
         # Class weights and priors are those of the labels, whatever the objective's targets are.
         labelled = len(gold) > 0 and network.loss_options >= LOSS_OPTIONS
@@ -95,6 +108,10 @@ class Learner:
         if unlabelled:
             self._rows = [*self._rows, *network.rows([pair[side] for side in (0, 1) for pair in unlabelled])]
         self._lengths = np.fromiter(map(len, self._rows), dtype=np.int64, count=len(self._rows))
+
+    def _find_frozen_layers(self) -> None:
+        """Which block training begins at, and whether the states below it can be computed once."""
+        network, config = self.network, self.config
         self._start = network.frozen_blocks()
         depth = network.backbone.depth
         # Looking embeddings up is faster than caching them; without blocks they are all there is below the head.
@@ -102,28 +119,26 @@ class Learner:
         frozen = self._start >= min(1, depth) and (network.backbone.resumable or frozen_backbone)
         # Perturbed embeddings change the states of frozen layers too: these run in every step. So they do where an
         # objective starts from the tokens.
-        self._frozen_below = frozen and config.adversarial is Adversarial.NONE and objective is None
+        self._frozen_below = frozen and config.adversarial is Adversarial.NONE and self._objective is None
+
+    def _prepare_weights(self, streamed: bool) -> None:
+        """The working copy of the weights, the cache of frozen states, and the optimizer."""
+        network, config, group = self.network, self.config, self._group
         self._used = compact_ids(network, self._rows)
         self._work, self._tables = self._working_copy()
         slots = trained_slots(network, self._work, self._tables, config, self._used)
         self._shards = None
         if group is not None and group.sharded:
-            check_sharding(config, network, objective)
+            check_sharding(config, network, self._objective)
             self._shards = ShardedWeights(self._work.module, self._work.backbone, slots, group)
         # Processes that share weights have to run the same layers in each step, whatever rows they have seen.
-        self._states = None if is_streamed(texts) or self._shards else self._cache()
+        self._states = None if streamed or self._shards else self._cache()
         norm = self._shards.gradient_norm if self._shards else gradient_norm
         self._optimizer = optimizer_for(config.optimizer, slots, clip_norm=config.clip_norm, norm=norm)
         self._named_slots = {slot.name: slot for slot in self._optimizer.slots}
         self._average = WeightAverage(config)
         self._mixout = Mixout(mixed_slots(network, self._optimizer.slots), config.mixout)
         self._adversary = AdversarialTraining(config, self._work.backbone.input_embedding)
-        self.last_loss: Tensor | None = None
-        """Loss of the last step."""
-        self.epoch, self.batch, self.steps = 0, 0, 0
-        self._batches: list[list[int]] = []
-        self._asked: tuple[int, Tensor] | None = None
-        self._not_finite = 0
 
     # -------------------------------------------------------------------------------------------------------- training
 
