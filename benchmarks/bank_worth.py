@@ -13,8 +13,11 @@ bank alone  the other data sets' curves alone, as ``goldilocks replay`` without 
 
 beside random order and smallest first. Regret is in points of test score. ``gain`` is the regret without the bank less
 that with it, of the same races, with a 95 % bootstrap interval over data sets: few, so it is wide. Some data sets of
-the bank are among those that the package's own prior was fitted on (other rows of them); that helps both sides. The
-last line of output is one JSON object.
+the bank are among those that the package's own prior was fitted on (other rows of them); that helps both sides.
+
+``recorded_races`` asks the same of races recorded earlier on another machine (``results/races``; 200 or 250 rows, six
+data sets): they are replayed as in ``race_regret.py``, with the prior of the other races, without and with the bank's
+curves on top (those of the same data set left out). The last line of output is one JSON object.
 """
 
 from __future__ import annotations
@@ -25,11 +28,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import race_regret
 from bank import BANK, SHIPPED
 from bench_data import keep, machine, options
+from record_experience import fit, spread_of_models
+from recorded_races import read_all
 
 from goldilocks.errors import GoldilocksError
-from goldilocks.selection.experience import Experience, read_experience
+from goldilocks.selection.experience import Experience, parse_experience, read_experience
 from goldilocks.selection.experience_fit import fit_experience
 from goldilocks.selection.race_table import TableRace, read_table
 from goldilocks.selection.replay_table import SHARES, ReplayPlan, experience_of_others, replay_table
@@ -78,11 +84,44 @@ def with_interval(values: Sequence[float]) -> list[float]:
     return [round(float(value), 3) for value in (seen.mean(), low, high)]
 
 
+def on_recorded_races(races: Sequence[TableRace], data: Path, draws: int) -> dict[str, Any]:
+    """Regret on the recorded races without and with the bank, and the gain with its standard error over data sets."""
+    records = read_all()
+    within_model = spread_of_models(data)
+    means: dict[float, list[tuple[float, float]]] = defaultdict(list)
+    for name, record in records.items():
+        others = {other: race for other, race in records.items() if other != name}
+        without = parse_experience(fit(others, within_model=within_model))
+        # The bank calls a data set by its name and its training rows.
+        unseen = [race for race in races if race.dataset.rpartition("-")[0] != name]
+        with_bank = fit_experience(unseen, without, keep_structure=True)
+        for share in race_regret.SHARES:
+            pairs = [
+                [race_regret.one(record, prior, "value", share, 0.0, seed)[0] for prior in (without, with_bank)]
+                for seed in range(draws)
+            ]
+            before, after = np.mean(pairs, axis=0)
+            means[share].append((float(before), float(after)))
+    result: dict[str, Any] = {"draws": draws, "data_sets": sorted(records)}
+    for share, pairs_of_sets in means.items():
+        seen = np.array(pairs_of_sets)
+        gains = seen[:, 0] - seen[:, 1]
+        result[f"{share:g}"] = {
+            "without": round(float(seen[:, 0].mean()), 3),
+            "with": round(float(seen[:, 1].mean()), 3),
+            "gain": round(float(gains.mean()), 3),
+            "standard_error": round(float(gains.std(ddof=1) / len(gains) ** 0.5), 3),
+        }
+        print(f"recorded races at {share:.0%}: {result[f'{share:g}']}", flush=True)
+    return result
+
+
 def main() -> None:
     """Regret with and without."""
     parser = options(__doc__)
     parser.add_argument("--bank", type=Path, default=BANK)
     parser.add_argument("--seeds", type=int, default=10, help="orders of the null `random`")
+    parser.add_argument("--draws", type=int, default=6, help="halves of the recorded races' items")
     chosen = parser.parse_args()
     try:
         races = read_table(chosen.bank)
@@ -117,6 +156,7 @@ def main() -> None:
         "gain of the bank",
         *(f"{at}: {value[0]:+.2f} ({value[1]:+.2f}, {value[2]:+.2f})" for at, value in result["gain"].items()),
     )
+    result["recorded_races"] = on_recorded_races(races, chosen.data, chosen.draws)
     keep("bank_worth", result | machine())
 
 
