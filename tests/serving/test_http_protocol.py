@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -168,30 +168,33 @@ def test_an_idle_connection_is_closed_and_one_with_an_answer_left_on_it_is_cut_o
     assert (transport.closed, transport.aborted) == (not unsent, bool(unsent))
 
 
+@pytest.fixture
+def sockets(connection: tuple[Any, Loop, Transport]) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """The service's and the client's end of the connection."""
+    service, client = socket.socketpair()
+    connection[2].socket = service
+    with service, client:
+        yield service, client
+
+
 def test_an_idle_connection_stays_open_for_a_request_that_came_just_now(
-    connection: tuple[Any, Loop, Transport],
+    connection: tuple[Any, Loop, Transport], sockets: tuple[socket.socket, socket.socket]
 ) -> None:
-    protocol, loop, transport = connection
-    here, there = socket.socketpair()
-    with here, there:
-        transport.socket = here
-        there.sendall(HEAD)  # in the socket's buffer; the event loop has not seen it
-        protocol.timeout_keep_alive_handler()
-        assert not transport.closed
-        protocol.data_received(here.recv(1000))
-        loop.pass_time(100.0)
-        assert not transport.closed
+    (protocol, loop, transport), (service, client) = connection, sockets
+    client.sendall(HEAD)  # in the socket's buffer; the event loop has not seen it
+    protocol.timeout_keep_alive_handler()
+    assert not transport.closed
+    protocol.data_received(service.recv(1000))
+    loop.pass_time(100.0)
+    assert not transport.closed
 
 
 def test_unread_bytes_that_are_no_request_do_not_keep_a_connection_open(
-    connection: tuple[Any, Loop, Transport],
+    connection: tuple[Any, Loop, Transport], sockets: tuple[socket.socket, socket.socket]
 ) -> None:
-    protocol, loop, transport = connection
-    here, there = socket.socketpair()
-    with here, there:
-        transport.socket = here
-        there.sendall(b"of TLS")
-        protocol.timeout_keep_alive_handler()
-        here.recv(1000)  # by the layer of TLS, which has no request for the protocol
-        loop.pass_time(1.0)
-        assert transport.closed
+    (protocol, loop, transport), (service, client) = connection, sockets
+    client.sendall(b"of TLS")
+    protocol.timeout_keep_alive_handler()
+    service.recv(1000)  # by the layer of TLS, which has no request for the protocol
+    loop.pass_time(1.0)
+    assert transport.closed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import select
-from typing import Any
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -29,90 +29,93 @@ def protocol_with(client_seconds: float) -> type[H11Protocol]:
             first byte (between requests ``timeout_keep_alive`` holds); and one whose client takes nothing of an answer
             for so long.
     """
+    return type("TimedProtocol", (_TimedProtocol,), {"client_seconds": client_seconds})
 
-    class TimedProtocol(H11Protocol):
-        """See the module."""
 
-        def __init__(self, *arguments: Any, **named: Any) -> None:
-            super().__init__(*arguments, **named)
-            self._late: asyncio.TimerHandle | None = None
-            self._begun = False
-            self._stalled: asyncio.TimerHandle | None = None
-            self._unsent = 0
+class _TimedProtocol(H11Protocol):
+    """See the module."""
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            self._late = self.loop.call_later(client_seconds, self._too_late)
+    client_seconds: ClassVar[float]
+    """See ``protocol_with``."""
 
-        def connection_lost(self, exc: Exception | None) -> None:
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._late: asyncio.TimerHandle | None = None
+        self._begun = False
+        self._stalled: asyncio.TimerHandle | None = None
+        self._unsent = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._late = self.loop.call_later(self.client_seconds, self._too_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_is_there()
+        self._unwatch()
+        super().connection_lost(exc)
+
+    # ---------------------------------------------------------------------------------------------------------- heads
+
+    def data_received(self, data: bytes) -> None:
+        self._begun = True
+        super().data_received(data)
+        if not self._waits_for_a_head:
             self._head_is_there()
-            self._unwatch()
-            super().connection_lost(exc)
+        elif self._late is None:
+            self._late = self.loop.call_later(self.client_seconds, self._too_late)
 
-        # ------------------------------------------------------------------------------------------------------ heads
+    @property
+    def _waits_for_a_head(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
-        def data_received(self, data: bytes) -> None:
-            self._begun = True
-            super().data_received(data)
-            if not self._waits_for_a_head:
-                self._head_is_there()
-            elif self._late is None:
-                self._late = self.loop.call_later(client_seconds, self._too_late)
-
-        @property
-        def _waits_for_a_head(self) -> bool:
-            return self.cycle is None or self.cycle.response_complete
-
-        def _head_is_there(self) -> None:
-            self._begun = False
-            if self._late is not None:
-                self._late.cancel()
-                self._late = None
-
-        def _too_late(self) -> None:
+    def _head_is_there(self) -> None:
+        self._begun = False
+        if self._late is not None:
+            self._late.cancel()
             self._late = None
-            if self.transport.is_closing() or not self._waits_for_a_head:
-                return
-            if self._begun:
-                self.transport.write(_LATE)
-            self.transport.close()
 
-        # ---------------------------------------------------------------------------------------------------- answers
+    def _too_late(self) -> None:
+        self._late = None
+        if self.transport.is_closing() or not self._waits_for_a_head:
+            return
+        if self._begun:
+            self.transport.write(_LATE)
+        self.transport.close()
 
-        def pause_writing(self) -> None:
-            super().pause_writing()
+    # -------------------------------------------------------------------------------------------------------- answers
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        self._unwatch()
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()  # to close it would wait for a client that takes nothing
+        elif _has_unread(self.transport):  # a request came just now; when it is read, this timer ends
+            self.timeout_keep_alive_task = self.loop.call_later(_AGAIN, self.timeout_keep_alive_handler)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _watch(self) -> None:
+        self._unsent = self.transport.get_write_buffer_size()
+        self._stalled = self.loop.call_later(self.client_seconds, self._check_progress)
+
+    def _unwatch(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _check_progress(self) -> None:
+        if self.transport.get_write_buffer_size() >= self._unsent:
+            self.transport.abort()
+        else:
             self._watch()
-
-        def resume_writing(self) -> None:
-            self._unwatch()
-            super().resume_writing()
-
-        def timeout_keep_alive_handler(self) -> None:
-            if self.transport.is_closing():
-                return
-            if self.transport.get_write_buffer_size():
-                self.transport.abort()  # to close it would wait for a client that takes nothing
-            elif _has_unread(self.transport):  # a request came just now; when it is read, this timer ends
-                self.timeout_keep_alive_task = self.loop.call_later(_AGAIN, self.timeout_keep_alive_handler)
-            else:
-                super().timeout_keep_alive_handler()
-
-        def _watch(self) -> None:
-            self._unsent = self.transport.get_write_buffer_size()
-            self._stalled = self.loop.call_later(client_seconds, self._check_progress)
-
-        def _unwatch(self) -> None:
-            if self._stalled is not None:
-                self._stalled.cancel()
-                self._stalled = None
-
-        def _check_progress(self) -> None:
-            if self.transport.get_write_buffer_size() >= self._unsent:
-                self.transport.abort()
-            else:
-                self._watch()
-
-    return TimedProtocol
 
 
 def _has_unread(transport: asyncio.Transport) -> bool:

@@ -88,8 +88,8 @@ def write_graph(model: Network, path: Path, *, int8: bool) -> None:
         exact = Path(scratch) / GRAPH
         _export(model, exact, padded=False)  # rows run alone, so there is no padding
         with quiet_quantiser():
-            # Seven bits for weights: on processors without VNNI the sum of two products is kept in 16 bits, where eight
-            # would saturate. The same graph then gives the same answers on either.
+            # Seven bits for weights: processors without VNNI keep the sum of two products in 16 bits, where it would
+            # saturate with eight.
             quantize_dynamic(exact, path, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
 
 
