@@ -43,7 +43,7 @@ def compress(
     ] = 0,
     domain: Annotated[
         str | None,
-        typer.Option(help="Domain of a bundle with a part for each; DATA are rows of this domain."),
+        typer.Option(help="Domain to compress, for a bundle with adapters per domain; DATA must be of this domain."),
     ] = None,
     field: FieldOption = None,
     sentences: Annotated[

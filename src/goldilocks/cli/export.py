@@ -17,7 +17,7 @@ def export(
     precision: Annotated[
         str, typer.Option(help="Precision of the weights, for gguf: f16, q8_0 or q4_0. Default: f16.")
     ] = "",
-    domain: Annotated[str | None, typer.Option(help="Domain of a bundle with a part for each.")] = None,
+    domain: Annotated[str | None, typer.Option(help="Domain to export, for a bundle with adapters per domain.")] = None,
 ) -> None:
     """Write a bundle's model in a format that runs without Goldilocks, with a model card that says how.
 

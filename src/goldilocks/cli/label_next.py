@@ -24,7 +24,7 @@ def label_next(
         Strategy,
         typer.Option(
             help="entropy, margin: the least certain predictions. badge: uncertain and diverse. core-set: covers the "
-            "pool. value: the most expected error cost that labels bear on. random: for comparison."
+            "pool. value: the items whose labels would save the most expected error cost. random: for comparison."
         ),
     ] = Strategy.BADGE,
     labelled: Annotated[

@@ -43,7 +43,7 @@ def pretrain(
     column: Annotated[str, typer.Option(help="Text column of files with columns.")] = "text",
     licence: Annotated[str, typer.Option(help="SPDX identifier, for the model card.")] = "unknown",
     language: Annotated[list[str] | None, typer.Option(help="BCP 47 tag, for the model card.")] = None,
-    checkpoint_minutes: Annotated[float, typer.Option(min=0.0, help="Interval of checkpoints in minutes.")] = 5.0,
+    checkpoint_minutes: Annotated[float, typer.Option(min=0.0, help="Minutes between checkpoints.")] = 5.0,
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="Random seed; the same seed gives the same model.")
     ] = 0,

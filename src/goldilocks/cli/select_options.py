@@ -36,7 +36,7 @@ SeedOption = Annotated[
     typer.Option("--seed", min=0, max=2**32 - 1, help="Random seed of the split and of training."),
 ]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")]
-PolicyOption = Annotated[str, typer.Option("--policy", help="Race policy; see `goldilocks list policies`.")]
+PolicyOption = Annotated[str, typer.Option("--policy", help="Search policy; see `goldilocks list policies`.")]
 ExecutorOption = Annotated[
     str,
     typer.Option(
@@ -53,13 +53,15 @@ AddressOption = Annotated[
 ExperienceOption = Annotated[
     ExperienceSource,
     typer.Option(
-        "--experience", help="Expectations the race starts from; local: your own, see `goldilocks experience`."
+        "--experience", help="Prior results that the search starts from; local: your own, see `goldilocks experience`."
     ),
 ]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=0, help="Compute threads; 0: one per core.")]
 MaxDiskOption = Annotated[
     float | None,
-    typer.Option("--max-disk", min=1, help="Maximum size of OUT in MB; checked before each purchase."),
+    typer.Option(
+        "--max-disk", min=1, help="Maximum size of OUT in MB; checked before each training step of the search."
+    ),
 ]
 CompressOption = Annotated[
     bool,

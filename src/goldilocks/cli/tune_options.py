@@ -85,7 +85,7 @@ OldDataOption = Annotated[
     typer.Option(
         "--old-data",
         help="With --continue-from: what the bundle was tuned on (a data file, task file or run); may be repeated. "
-        "What it forgets is measured on it.",
+        "Forgetting is measured on these data.",
     ),
 ]
 StrategyOption = Annotated[
