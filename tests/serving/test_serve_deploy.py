@@ -1,10 +1,13 @@
 """``goldilocks deploy``: every file is valid in its format and says what is safe."""
 
 import json
+import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -45,9 +48,9 @@ def counts(per_minute: float, minutes: int, *, start: float = 0) -> str:
     return f"{start:g}+{per_minute:g}x{minutes}"
 
 
-def requests(minutes: int, *, failed: float = 0.0, slow: float = 0.0) -> dict[str, str]:
+def requests(minutes: int, *, failed: float = 0.0, slow: float = 0.0, scraped: str = 'job="tickets"') -> dict[str, str]:
     """A hundred requests a minute, of which a share fails and a share takes longer than 0.5 s."""
-    labels = 'route="/v1/classify",model="m",version="v"'
+    labels = f'route="/v1/classify",model="m",version="v",{scraped}'
     return {
         f'goldilocks_requests_total{{{labels},status="200"}}': counts(100 * (1 - failed), minutes),
         f'goldilocks_requests_total{{{labels},status="503"}}': counts(100 * failed, minutes),
@@ -58,7 +61,7 @@ def requests(minutes: int, *, failed: float = 0.0, slow: float = 0.0) -> dict[st
 
 def burst(minutes: int, *, since: int) -> dict[str, str]:
     """As ``requests``; nothing fails but in 10 minutes, when half of the requests do."""
-    labels = 'route="/v1/classify",model="m",version="v"'
+    labels = 'route="/v1/classify",model="m",version="v",job="tickets"'
     rest = minutes - since - 10
     return {
         f'goldilocks_requests_total{{{labels},status="200"}}': " ".join(
@@ -70,16 +73,17 @@ def burst(minutes: int, *, since: int) -> dict[str, str]:
     }
 
 
-READY = 'goldilocks_ready{model="m",version="v"}'
-REFUSED = 'goldilocks_requests_total{route="/v1/classify",model="m",version="v",status="429"}'
+READY = 'goldilocks_ready{model="m",version="v",job="tickets"}'
+REFUSED = 'goldilocks_requests_total{route="/v1/classify",model="m",version="v",status="429",job="tickets"}'
+LOG_FAILURES = 'goldilocks_log_failures_total{job="tickets",instance="host:8000"}'
 ALERTS = {
-    "GoldilocksErrorsBurnFast": ("page", "m fails so often that the month's budget is gone within days"),
-    "GoldilocksErrorsBurnSlow": ("ticket", "m fails more often than the month's budget allows"),
-    "GoldilocksSlowBurnFast": ("page", "m is slow so often that the month's budget is gone within days"),
-    "GoldilocksSlowBurnSlow": ("ticket", "m is slow more often than the month's budget allows"),
-    "GoldilocksNotReady": ("page", "no replica of m answers"),
-    "GoldilocksQueueRefuses": ("ticket", "m refuses requests because too many wait or keys ask too often"),
-    "GoldilocksLogFails": ("ticket", "rows of the request log are dropped; is the disk full?"),
+    "GoldilocksErrorsBurnFast": ("page", "m of tickets fails so often that the month's budget is gone within days"),
+    "GoldilocksErrorsBurnSlow": ("ticket", "m of tickets fails more often than the month's budget allows"),
+    "GoldilocksSlowBurnFast": ("page", "m of tickets is slow so often that the month's budget is gone within days"),
+    "GoldilocksSlowBurnSlow": ("ticket", "m of tickets is slow more often than the month's budget allows"),
+    "GoldilocksNotReady": ("page", "no replica of m of tickets answers"),
+    "GoldilocksQueueRefuses": ("ticket", "m of tickets refuses requests because too many wait or keys ask too often"),
+    "GoldilocksLogFails": ("ticket", "host:8000 of tickets drops rows of the request log; is the disk full?"),
 }
 # The budget is 0.5 % of failed and 1 % of slow requests. A page needs 14.4 times that within an hour (7.2 %, 14.4 %)
 # or 6 times within six (3 %, 6 %); a ticket 3 times within a day (1.5 %, 3 %) or once within three days.
@@ -119,14 +123,39 @@ SCENARIOS = [
     Scenario("no replica for half a minute", {READY: "1x10 0"}, "11m"),
     Scenario("refused for a quarter of an hour", {REFUSED: "0+1x20"}, "15m", ("GoldilocksQueueRefuses",)),
     Scenario("refused for three minutes", {REFUSED: "0x20 1+1x3"}, "24m"),
-    Scenario("the log drops rows", {"goldilocks_log_failures_total": "0x5 3x5"}, "8m", ("GoldilocksLogFails",)),
+    Scenario("the log drops rows", {LOG_FAILURES: "0x5 3x5"}, "8m", ("GoldilocksLogFails",)),
 ]
 
 
-def _fired(name: str) -> dict[str, Any]:
+def _fired(name: str, scraped: Mapping[str, str] = MappingProxyType({"job": "tickets"})) -> dict[str, Any]:
     severity, summary = ALERTS[name]
-    model = {} if name == "GoldilocksLogFails" else {"model": "m"}
-    return {"exp_labels": {"severity": severity, **model}, "exp_annotations": {"summary": summary}}
+    source = {"instance": "host:8000"} if name == "GoldilocksLogFails" else {"model": "m"}
+    return {
+        "exp_labels": {"severity": severity, **scraped, **source},
+        "exp_annotations": {"summary": summary.replace("of tickets", f"of {scraped['job']}")},
+    }
+
+
+def _written_labels(labels: dict[str, str]) -> str:
+    return ",".join(f'{name}="{value}"' for name, value in labels.items())
+
+
+# Labels that Prometheus gives two services with a model of the same name, and the file with their rules.
+TWO_SERVICES = [
+    pytest.param("rules.yaml", {"job": "weather"}, {"job": "other"}, id="jobs of a plain Prometheus"),
+    pytest.param(
+        "rules.yaml",
+        {"namespace": "weather", "job": "pods"},
+        {"namespace": "other", "job": "pods"},
+        id="namespaces, one job",
+    ),
+    pytest.param(
+        "operator.yaml",
+        {"namespace": "weather", "job": "weather/weather"},
+        {"namespace": "other", "job": "other/weather"},
+        id="namespaces of the Prometheus Operator",
+    ),
+]
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -243,7 +272,10 @@ def test_the_operator_scrapes_the_pods_and_has_the_rules(weather_bundle: Path, t
     secret = endpoint["authorization"]["credentials"]
     assert endpoint["authorization"]["type"] == "Bearer"
     assert f"secret generic {secret['name']} --from-file={secret['key']}=metrics_key.txt" in files["podmonitor.yaml"]
-    assert rules["spec"] == yaml.safe_load(files["rules.yaml"])
+    here = f'namespace="{rules["metadata"]["namespace"]}",'
+    assert here in files["prometheusrule.yaml"]
+    everywhere = yaml.safe_load(files["prometheusrule.yaml"].replace(here, ""))
+    assert everywhere["spec"] == yaml.safe_load(files["rules.yaml"])
     allowed = {"alert", "record", "expr", "for", "labels", "annotations"}
     for group in rules["spec"]["groups"]:
         assert set(group) == {"name", "rules"}
@@ -253,8 +285,6 @@ def test_the_operator_scrapes_the_pods_and_has_the_rules(weather_bundle: Path, t
 
 
 def test_alerts_and_dashboard_name_metrics_that_there_are(weather_bundle: Path, tmp_path: Path) -> None:
-    import re
-
     files = written(weather_bundle, "compose", tmp_path / "out")
     metrics = Metrics(lambda: [("m", "v", lambda _: 0.0)])
     known = set(re.findall(r"^# TYPE (\w+)", metrics.text().decode(), re.MULTILINE))
@@ -284,7 +314,8 @@ def test_the_dashboard_asks_in_promql(weather_bundle: Path, tmp_path: Path) -> N
     panels = json.loads(written(weather_bundle, "compose", tmp_path / "out")["dashboard.json"])["panels"]
     asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
     assert len(asked) >= 12
-    filled = [expr.replace("$__rate_interval", "1m").replace("$model", ".*") for expr in asked]
+    filled = [expr.replace("$__rate_interval", "1m") for expr in asked]
+    filled = [re.sub(r"\$(namespace|job|model)\b", ".*", expr) for expr in filled]
     assert not [expr for expr in filled if "$" in expr]
     rules = [{"record": f"panel:{number}", "expr": expr} for number, expr in enumerate(filled)]
     path = tmp_path / "panels.yaml"
@@ -319,9 +350,58 @@ def test_alerts_fire_when_the_budget_burns_and_not_before(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_image_and_units_stop_late_enough_and_are_pinned(weather_bundle: Path, tmp_path: Path) -> None:
-    import re
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+@pytest.mark.parametrize(("rules", "failing", "sound"), TWO_SERVICES)
+def test_services_with_a_model_of_the_same_name_do_not_dilute_each_others_errors(
+    weather_bundle: Path, tmp_path: Path, rules: str, failing: dict[str, str], sound: dict[str, str]
+) -> None:
+    shutil.copytree(weather_bundle, tmp_path / "weather")
+    files = written(tmp_path / "weather", "kubernetes", tmp_path / "out")
+    manifest = yaml.safe_load(files["prometheusrule.yaml"])
+    (tmp_path / "out" / "operator.yaml").write_text(yaml.safe_dump(manifest["spec"]))
+    # A tenth of the requests of one service fails: 20 times the budget. Of both together it would be
+    # half of that.
+    series = requests(20, failed=0.1, scraped=_written_labels(failing))
+    series |= requests(20, scraped=_written_labels(sound))
+    # The operator loads the rules of both services, so each file is about its own namespace.
+    seen = [(failing, 0.1)] if rules == "operator.yaml" else [(failing, 0.1), (sound, 0.0)]
+    name = "goldilocks:errors:ratio_rate5m"
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": key, "values": values} for key, values in series.items()],
+        "promql_expr_test": [
+            {
+                "expr": name,
+                "eval_time": "15m",
+                "exp_samples": [
+                    {"labels": f'{name}{{model="m",{_written_labels(labels)}}}', "value": value}
+                    for labels, value in seen
+                ],
+            }
+        ],
+        "alert_rule_test": [
+            {
+                "eval_time": "15m",
+                "alertname": "GoldilocksErrorsBurnFast",
+                "exp_alerts": [_fired("GoldilocksErrorsBurnFast", failing)],
+            }
+        ],
+    }
+    path = tmp_path / "out" / "tests.yaml"
+    path.write_text(yaml.safe_dump({"rule_files": [rules], "evaluation_interval": "1m", "tests": [test]}))
+    done = promtool("test", "rules", str(path))
+    assert done.returncode == 0, done.stdout + done.stderr
 
+
+def test_every_rule_and_panel_keeps_services_apart(weather_bundle: Path, tmp_path: Path) -> None:
+    files = written(weather_bundle, "kubernetes", tmp_path / "out")
+    for name in ("rules.yaml", "prometheusrule.yaml", "dashboard.json"):
+        grouped = re.findall(r"\bby \(([^)]*)\)", files[name])
+        assert len(grouped) >= 13
+        assert all(set(labels.split(", ")) >= {"namespace", "job", "model"} for labels in grouped), name
+
+
+def test_image_and_units_stop_late_enough_and_are_pinned(weather_bundle: Path, tmp_path: Path) -> None:
     most = read_settings_of(weather_bundle, tmp_path / "read").limits.drain_seconds + GRACE
     compose = yaml.safe_load(written(weather_bundle, "compose", tmp_path / "compose")["compose.yaml"])
     assert int(compose["services"]["model"]["stop_grace_period"].removesuffix("s")) >= most
