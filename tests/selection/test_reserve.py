@@ -21,6 +21,7 @@ from goldilocks.records import (
     Pool,
     Screening,
     Text,
+    Trial,
     Workload,
 )
 from goldilocks.selection import screen as screening
@@ -85,6 +86,23 @@ def test_test_part_of_a_slow_contender_is_kept_in_full_where_the_budget_can_be_k
 
 def test_reserve_leaves_most_of_a_short_search() -> None:
     assert Reserve(10.0, n_test=10**6, n_validation=500).seconds([trial("cnn/m/scratch", 2, 0.5, 1.0)]) == 4.0
+
+
+def test_reserve_brought_up_to_date_by_each_trial_equals_one_that_reads_all_of_them() -> None:
+    rng = np.random.default_rng(0)
+    names = [f"{family}/{model}/{method}" for family in "ab" for model in "mn" for method in ("full", "lora")]
+    pool, kept = list(map(candidate, names)), Reserve(10_000.0, n_test=2000, n_validation=500)
+    trials: list[Trial] = []
+    for step in range(120):
+        if step == 60:
+            del trials[30:40]  # taken back
+        made = trial(str(rng.choice(names)), int(rng.integers(3)), float(rng.uniform(0.1, 0.5)), 1.0)
+        per_text, scoring = rng.uniform(1e-3, 0.1), rng.uniform(0, 5)
+        trials.append(replace(made, seconds_per_text=per_text, scoring_seconds=scoring, repeat=int(rng.integers(2))))
+        anew = Reserve(10_000.0, n_test=2000, n_validation=500)
+        assert kept.seconds(trials) == anew.seconds(trials)
+        assert kept.testing(trials) == anew.testing(trials)
+        assert kept.beyond(pool, trials) == anew.beyond(pool, trials)
 
 
 class _Clock(Clock):

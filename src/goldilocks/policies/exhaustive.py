@@ -11,6 +11,6 @@ def choose(race: Race) -> tuple[str, int, str] | None:
     """See ``protocols.Policy``."""
     last = len(race.rungs) - 1
     for name in race.candidates:
-        if race.bought(name) <= last:
-            return name, race.bought(name), "every candidate is run to the end"
+        if (rungs := race.bought(name)) <= last:
+            return name, rungs, "every candidate is run to the end"
     return None

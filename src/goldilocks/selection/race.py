@@ -221,8 +221,9 @@ class _Race:
         return after if after > 0 or self._has_winner() else left
 
     def _has_winner(self) -> bool:
-        done = {trial.candidate for trial in self.standings.trials if trial.share >= 1}
-        return any(map(decides, done - set(self.standings.dropped)))
+        dropped = self.standings.dropped
+        finished = (trial.candidate for trial in self.standings.trials if trial.share >= 1)
+        return any(decides(name) for name in finished if name not in dropped)
 
     def _submit(self, name: str, rung: int, why: str) -> None:
         candidate, standings, clock = self.members[name], self.standings, self.setting.clock

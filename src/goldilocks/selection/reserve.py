@@ -23,6 +23,43 @@ all. The test part may take the rest; where it would take longer, the budget can
 
 
 @dataclass(slots=True)
+class _Done:
+    """What the reserve needs of the trials, kept up to date by the latest ones."""
+
+    count: int = 0
+    last: Trial | None = None
+    testing: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Model -> candidate -> seconds of the test part, by its latest trial."""
+    finished: list[tuple[Trial, float]] = field(default_factory=list)
+    """Finished trials with the seconds of the test part."""
+    _contenders: dict[str, float] | None = None
+
+    def begins(self, trials: Sequence[Trial]) -> bool:
+        """Whether these are the first of ``trials``."""
+        return self.count <= len(trials) and (not self.count or trials[self.count - 1] is self.last)
+
+    def add(self, trial: Trial, testing: float) -> None:
+        """Take in the next trial, whose model would take ``testing`` seconds for the test part."""
+        self.count, self.last = self.count + 1, trial
+        if not trial.repeat:
+            self.testing.setdefault(trial.candidate.rpartition("/")[0], {})[trial.candidate] = testing
+        if trial.share >= 1:
+            self.finished.append((trial, testing))
+            self._contenders = None
+
+    def contenders(self) -> dict[str, float]:
+        """Finished candidates whose interval overlaps that of the lowest loss -> most seconds of the test part."""
+        if self._contenders is None:
+            self._contenders = {}
+            best = min((trial for trial, _ in self.finished), key=lambda trial: trial.loss, default=None)
+            for trial, testing in self.finished:
+                if best and trial.score.low <= best.score.high and trial.score.high >= best.score.low:
+                    slowest = self._contenders.get(trial.candidate, 0.0)
+                    self._contenders[trial.candidate] = max(testing, slowest)
+        return self._contenders
+
+
+@dataclass(slots=True)
 class Reserve:
     """What is kept back, from what was seen so far."""
 
@@ -35,6 +72,8 @@ class Reserve:
     """Candidate -> seconds that its footprint took."""
     encoding: Mapping[str, float] = field(default_factory=dict)
     """Model -> seconds in which it encoded a text in the screening: its pace until it has answered."""
+    _done: _Done = field(default_factory=_Done)
+    """What the trials of the last call hold."""
 
     def seconds(self, trials: Sequence[Trial]) -> float:
         """To be left when the next purchase ends: its footprint, the winner on the test part, and its bundle.
@@ -43,9 +82,9 @@ class Reserve:
         one that is far behind will not be scored on the test part. A bundle is read back before it is handed over,
         which loads the model once more, as a footprint does.
         """
-        contenders = _contenders(trials)
+        contenders = self._up_to(trials).contenders()
         footprint = max(self.measured.values(), default=MEASURING)
-        loading = max((self.measured.get(trial.candidate, footprint) for trial in contenders), default=footprint)
+        loading = max((self.measured.get(name, footprint) for name in contenders), default=footprint)
         before, after = footprint + loading + WRITING, self.testing(trials)
         limit = MAX_SHARE * self.budget_seconds
         if after > self.budget_seconds - limit:  # the budget cannot be kept
@@ -54,7 +93,7 @@ class Reserve:
 
     def testing(self, trials: Sequence[Trial]) -> float:
         """Seconds of the test part and the reference profile that ``seconds`` holds."""
-        return max(map(self._testing, _contenders(trials)), default=0.0)
+        return max(self._up_to(trials).contenders().values(), default=0.0)
 
     def beyond(self, pool: Sequence[Candidate], trials: Sequence[Trial]) -> dict[str, float]:
         """Candidate -> seconds that the test part would take beyond ``seconds``, were it the winner.
@@ -62,19 +101,25 @@ class Reserve:
         At its own pace, else at the slowest of its model, else at that of the screening; a candidate of whose model
         nothing is known is left out.
         """
-        testing_seconds = {trial.candidate: self._testing(trial) for trial in trials if not trial.repeat}
-        answered: dict[str, float] = {}
-        for name, seconds in testing_seconds.items():
-            model = name.rpartition("/")[0]
-            answered[model] = max(seconds, answered.get(model, 0.0))
+        done = self._up_to(trials)
         encoded = {model: pace * self.n_test + _profiling(pace) for model, pace in self.encoding.items()}
-        of_model = encoded | answered
+        of_model = encoded | {model: max(of.values()) for model, of in done.testing.items()}
         known = self.testing(trials)
         if max(of_model.values(), default=0.0) <= known:  # nor is any candidate slower than the slowest of its model
             return {}
-        names = [candidate.name for candidate in pool]
-        expected = {name: testing_seconds.get(name, of_model.get(name.rpartition("/")[0], 0.0)) for name in names}
+        expected = {}
+        for name in (candidate.name for candidate in pool):
+            model = name.rpartition("/")[0]
+            expected[name] = done.testing.get(model, {}).get(name, of_model.get(model, 0.0))
         return {name: seconds - known for name, seconds in expected.items() if seconds > known}
+
+    def _up_to(self, trials: Sequence[Trial]) -> _Done:
+        """What ``trials`` hold; only those that were added since the last call are looked at."""
+        if not self._done.begins(trials):
+            self._done = _Done()
+        for trial in trials[self._done.count :]:
+            self._done.add(trial, self._testing(trial))
+        return self._done
 
     def _testing(self, trial: Trial) -> float:
         """Seconds of answering and scoring the test part, and of the reference profile, as a trial's model does."""
@@ -85,12 +130,3 @@ class Reserve:
 def _profiling(per_text: float) -> float:
     """Seconds of the bundle's reference profile: answers and embeddings of a sample."""
     return sum(min(SECONDS, per_text * items) for items in (ANSWERED, EMBEDDED))
-
-
-def _contenders(trials: Sequence[Trial]) -> list[Trial]:
-    """Finished ones whose interval overlaps that of the lowest loss."""
-    finished = [trial for trial in trials if trial.share >= 1]
-    if not finished:
-        return []
-    best = min(finished, key=lambda trial: trial.loss).score
-    return [trial for trial in finished if trial.score.low <= best.high and trial.score.high >= best.low]
