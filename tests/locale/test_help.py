@@ -115,6 +115,12 @@ def test_language_is_asked_for_anywhere_in_the_line(line: tuple[str, ...]) -> No
     assert "为任务选择并微调最合适的模型" in _flat(_shown(*line))
 
 
+@pytest.mark.parametrize("line", [("--lang", "--help"), ("check", "--lang", "--help"), ("check", "--lang=--json")])
+def test_an_option_is_not_taken_for_a_language(line: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match=f"--lang is followed by {line[-1].removeprefix('--lang=')}, not by a language"):
+        app(list(line), standalone_mode=False)
+
+
 def test_a_value_behind_two_dashes_is_no_option() -> None:
     CliRunner().invoke(app, ["check", "--", "--lang", "zh"])
     assert language() == "en"

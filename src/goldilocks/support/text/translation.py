@@ -87,13 +87,16 @@ def chosen_language(option: str | None, environment: Mapping[str, str]) -> str:
         environment: With ``LANGUAGE``, ``LC_ALL``, ``LC_MESSAGES`` and ``LANG``, the first of which counts.
 
     Raises:
-        InputError: there is no catalogue for the option. (An unknown locale of the environment means English.)
+        InputError: there is no catalogue for the option, or it is an option itself. (An unknown locale of the
+            environment means English.)
 
     Example:
         >>> chosen_language(None, {"LANG": "zh_CN.UTF-8"}), chosen_language(None, {"LANG": "de_DE.UTF-8"})
         ('zh', 'en')
     """
     if option is not None:
+        if option.startswith("-"):  # `--lang --help`
+            raise InputError(f"--lang is followed by {option}, not by a language; there are: {', '.join(languages())}.")
         code = _catalogue_for(option)
         if code is None:
             raise InputError(f"--lang {option}: there is no translation; there are: {', '.join(languages())}.")
