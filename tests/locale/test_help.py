@@ -115,9 +115,22 @@ def test_language_is_asked_for_anywhere_in_the_line(line: tuple[str, ...]) -> No
     assert "为任务选择并微调最合适的模型" in _flat(_shown(*line))
 
 
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_help_page_has_an_example(path: tuple[str, ...]) -> None:
+    assert f"Example: goldilocks {' '.join(path)}".strip() in _flat(_shown(*path, "--help"))
+
+
+def test_ranges_of_numbers_are_in_the_help() -> None:
+    page = _flat(_shown("pretrain", "--help"))
+    for option, limit in (("vocabulary", "x>=16"), ("length", "x>=8"), ("batch-rows", "x>=1"), ("steps", "x>=0")):
+        assert re.search(rf"--{option} <int range> [^<]*\[{limit}\]", page), option
+
+
 @pytest.mark.parametrize("line", [("--lang", "--help"), ("check", "--lang", "--help"), ("check", "--lang=--json")])
 def test_an_option_is_not_taken_for_a_language(line: tuple[str, ...]) -> None:
-    with pytest.raises(InputError, match=f"--lang is followed by {line[-1].removeprefix('--lang=')}, not by a language"):
+    with pytest.raises(
+        InputError, match=f"--lang is followed by {line[-1].removeprefix('--lang=')}, not by a language"
+    ):
         app(list(line), standalone_mode=False)
 
 

@@ -25,11 +25,12 @@ def candidates(
     language: LanguageOption = None,
     metric: MetricOption = None,
     online: OnlineOption = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the pool as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the candidates as JSON.")] = False,
 ) -> None:
-    """List the eligible candidates of a task with time and memory, and why others are excluded.
+    """List the eligible candidates of a task with forecast time and memory, and why others are excluded.
 
-    Reads the data to forecast time and memory; trains nothing. --json adds architecture, languages and sizes.
+    A candidate is a model with a training method, written family/model/method. Reads the data; trains nothing. --json
+    adds architecture, languages and sizes.
 
     Exit code 0: there are candidates; 2: bad input; 3: none meets the limits.
 

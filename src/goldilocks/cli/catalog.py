@@ -8,17 +8,21 @@ import typer
 
 from goldilocks.cli.command_line import command, command_group
 
-app = command_group("List the pretrained models that are known, and ask the Hub for more (metadata only).")
+app = command_group(
+    "List the known pretrained models, and ask the Hugging Face Hub for more (metadata only).",
+    example="goldilocks catalog show",
+)
 
 
 @command(app)
 def show(
-    most: Annotated[int, typer.Option(min=1, help="Models of the Hub to list.")] = 30,
+    most: Annotated[int, typer.Option(min=1, help="Maximum number of models of the Hub to list.")] = 30,
     json: Annotated[bool, typer.Option("--json", help="Print every model as JSON.")] = False,
 ) -> None:
-    """List the known models with size, licence, languages and place. Opens no connection.
+    """List the known models with location, size, licence and languages. Opens no connection.
 
-    Place: package (installed with pip), missing (its package is not), cache (files on this machine), hub (listed only).
+    Location (column "place"): package (its pip package is installed), missing (it is not), cache (downloaded), hub
+    (metadata only).
 
     Example: goldilocks catalog show
 
@@ -36,17 +40,17 @@ def show(
         return
     console().print(catalogue_table(models, most))
     for known in known_catalogues():
-        say(f"{known.address}: {len(known.listings):,} models, asked {known.asked[:10]}")
+        say(f"{known.address}: {len(known.listings):,} models, as of {known.asked[:10]}")
 
 
 @command(app)
 def refresh(
     language: Annotated[str, typer.Option(help="BCP 47 tag. Default: any language.")] = "",
-    most: Annotated[int, typer.Option(min=1, max=10_000, help="Models to ask for.")] = 1_000,
+    most: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of models to ask for.")] = 1_000,
 ) -> None:
-    """Ask the Hub for its most downloaded encoders. Only metadata is fetched; HF_ENDPOINT is respected.
+    """Ask the Hugging Face Hub for its most downloaded encoders. Only metadata is fetched; HF_ENDPOINT is respected.
 
-    Exit code 0: asked; 2: the Hub does not answer.
+    Exit code 0: the list is updated; 2: the Hub does not answer.
 
     Example: goldilocks catalog refresh
 
@@ -66,7 +70,7 @@ def refresh(
 
 @command(app)
 def add(name: Annotated[str, typer.Argument(metavar="ORG/NAME", help="A model of the Hub.")]) -> None:
-    """Ask the Hub for the metadata of one model, and keep it as a candidate for `candidates: hub`.
+    """Ask the Hugging Face Hub for the metadata of one model, and keep it as a candidate for `candidates: hub`.
 
     Exit code 0: added; 2: there is no such model, or it cannot be used.
 

@@ -27,7 +27,7 @@ def check(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with code 2 if any row is unusable.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print profile and findings as JSON.")] = False,
 ) -> None:
-    """Check the data: profile, problems with row numbers, and their consequences.
+    """Check the data: a profile, and each problem with its row numbers and consequences.
 
     Reads the data and writes nothing. Exit code 0: usable (warnings are possible); 2: not usable, or unusable rows with
     --strict.

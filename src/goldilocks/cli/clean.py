@@ -16,7 +16,7 @@ def clean(
 ) -> None:
     """Remove the checkpoints and candidate models of a finished run.
 
-    Report, records, validation answers and bundle stay; the run can no longer be resumed. Exit code 0: done; 2: the
+    Report, records, validation predictions and bundle stay; the run can no longer be resumed. Exit code 0: done; 2: the
     folder is not a finished run.
 
     Example: goldilocks clean run --dry-run

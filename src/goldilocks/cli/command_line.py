@@ -68,9 +68,10 @@ class ReaderGoneError(Exception):
     """The reader of standard output has exited, as in ``| head``; click itself turns a broken pipe into exit code 1."""
 
 
-def command_group(help: str) -> typer.Typer:
-    """A command that has commands, such as ``goldilocks keys``."""
-    group = typer.Typer(cls=_LocalisedGroup, help=help, no_args_is_help=True, pretty_exceptions_enable=False)
+def command_group(help: str, example: str | None = None) -> typer.Typer:
+    """A command that has commands, such as ``goldilocks keys``; ``example`` is a command line for its help."""
+    page = help if example is None else f"{help}\n\nExample: {example}"
+    group = typer.Typer(cls=_LocalisedGroup, help=page, no_args_is_help=True, pretty_exceptions_enable=False)
 
     @group.callback()
     def _callback(lang: LangOption = None) -> None: ...

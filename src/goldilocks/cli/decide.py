@@ -22,17 +22,34 @@ def decide(
     ] = None,
     requests: Annotated[float | None, typer.Option(min=0, help="Requests per month.")] = None,
     indifference: Annotated[
-        float | None, typer.Option(min=0, help="Margin in money per month within which a cheaper candidate wins.")
+        float | None,
+        typer.Option(
+            min=0,
+            help="A cheaper candidate wins if its total cost (J) is at most this much per month above the lowest.",
+        ),
     ] = None,
-    limit: Annotated[list[str] | None, typer.Option(help="name=value, e.g. --limit latency_p95_ms=20.")] = None,
-    price: Annotated[list[str] | None, typer.Option(help="name=value, e.g. --price cpu_hour=0.1.")] = None,
+    limit: Annotated[
+        list[str] | None, typer.Option(help="A limit, as name=value, e.g. latency_p95_ms=20 (repeatable).")
+    ] = None,
+    price: Annotated[
+        list[str] | None, typer.Option(help="A price, as name=value, e.g. cpu_hour=0.1 (repeatable).")
+    ] = None,
     incumbent: Annotated[
-        str | None, typer.Option(help="Today's solution: a predictions file or a bundle; reads the data again.")
+        str | None,
+        typer.Option(
+            help="Today's solution, to compare with: a file of predictions, or a bundle. The data are read again."
+        ),
     ] = None,
     accept_baseline: AcceptOption = False,
-    serving_mode: Annotated[ServingMode | None, typer.Option(help="How the serving machine is billed.")] = None,
+    serving_mode: Annotated[
+        ServingMode | None,
+        typer.Option(
+            help="How the serving machine is billed. busy: for the seconds in which it computes, and memory for the "
+            "whole month; held: for whole machines; serverless: for busy seconds only."
+        ),
+    ] = None,
 ) -> None:
-    """Decide again from stored answers, under other costs, limits or prices.
+    """Decide again from the stored predictions of a run, under other costs, limits or prices.
 
     Reads the records of RUN and writes OUT/decision.json. Trains nothing, measures nothing, does not open the test set
     and changes nothing in RUN. `goldilocks tune --from RUN CANDIDATE` writes the bundle of the chosen candidate.
@@ -41,6 +58,8 @@ def decide(
     baselines and the incumbent.
 
     Example: goldilocks decide run --error-cost 0.5 --limit latency_p95_ms=20 --out cheaper
+
+    Example: goldilocks decide run --requests 1000000 --price cpu_hour=0.1 --out busier
     """
     from goldilocks.cli.tables import print_what_if
     from goldilocks.selection.what_if import Changes, decide_again

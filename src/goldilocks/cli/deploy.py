@@ -10,7 +10,7 @@ import typer
 
 def deploy(
     bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
-    to: Annotated[str, typer.Option("--to", help="docker, compose, kubernetes or systemd.")],
+    to: Annotated[str, typer.Option("--to", help="Target: docker, compose, kubernetes or systemd.")],
     out: Annotated[Path, typer.Option(help="New folder to write to.")] = Path("deploy"),
     image: Annotated[str | None, typer.Option(help="Name of the image (default goldilocks-NAME:VERSION).")] = None,
     min_replicas: Annotated[int, typer.Option(min=1, help="Minimum number of replicas (kubernetes, systemd).")] = 1,
@@ -18,7 +18,7 @@ def deploy(
         int, typer.Option(min=1, help="Maximum number of replicas under load (kubernetes, systemd).")
     ] = 4,
 ) -> None:
-    """Write the files to run BUNDLE as a service: image, unit or manifests, with alerts and a dashboard.
+    """Write the files to run BUNDLE as a service (Docker, Compose, Kubernetes, systemd), with alerts and a dashboard.
 
     Nothing is built, sent or started, and no key is written: the first lines of each file explain its use.
     Exit code 0: written; 2: no bundle, an unknown target, or the folder is not empty.

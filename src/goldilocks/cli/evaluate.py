@@ -39,10 +39,12 @@ def evaluate(
 ) -> None:
     """Score a bundle: classification report, metrics with intervals, confusion matrix, scores by slice.
 
-    Slices are length, label and language. Writes nothing except --out. --temperature (default 0.8), --top-p (0.95) and
-    --seed apply to --samples.
+    The slices are by length, label and language. Writes no file without --out. --temperature (default 0.8), --top-p
+    (0.95) and --seed apply to --samples.
 
     Example: goldilocks evaluate run/bundle test.csv
+
+    Example: goldilocks evaluate run/bundle other.csv --field text=body --field label=topic --out evaluation.json
     """
     from goldilocks.cli.console import console, say_json
     from goldilocks.cli.tables import evaluation_tables

@@ -10,7 +10,8 @@ import typer
 from goldilocks.cli.command_line import command, command_group
 
 app = command_group(
-    "Keep the results of your own searches, so that later ones start from them (`select --experience local`)."
+    "Keep the results of your own searches, so that later ones start from them (`select --experience local`).",
+    example="goldilocks experience import run",
 )
 
 
@@ -18,10 +19,11 @@ app = command_group(
 def import_(
     sources: Annotated[list[Path], typer.Argument(help="Run folders, or CSV files in the format of `replay`.")],
     name: Annotated[
-        str | None, typer.Option(help="What to call the data set of a run. Default: its task and data fingerprint.")
+        str | None,
+        typer.Option(help="Name for the data set of a run. Default: the task's name and the data fingerprint."),
     ] = None,
 ) -> None:
-    """Add runs or tables. Only names of candidates, scores and seconds are kept, in a file of the cache folder.
+    """Add the results of runs or tables. Only candidate names, scores and times are kept, in the cache folder.
 
     Example: goldilocks experience import run other-run
 
@@ -40,7 +42,7 @@ def import_(
 
 @command(app)
 def show() -> None:
-    """List the data sets of the store, with the number of candidates and rungs.
+    """List the stored data sets, with the number of candidates and of rungs (scores recorded on the way) of each.
 
     Example: goldilocks experience show
     """

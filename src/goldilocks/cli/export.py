@@ -21,12 +21,14 @@ def export(
 ) -> None:
     """Write a bundle's model in a format that runs without Goldilocks, with a model card that says how.
 
-    The exported model gives the bundle's answers; where a format cannot express the model, the command says why and
+    The exported model predicts as the bundle does; if a format cannot express the model, the command says why and
     writes nothing.
 
     Exit code 0: written; 2: this bundle cannot be exported to this format.
 
-    Example: goldilocks export run/bundle --to hub --out exported
+    Example: goldilocks export run/bundle --to onnx --out exported
+
+    Example: goldilocks export run/bundle --to gguf --precision q8_0 --out exported
     """
     from goldilocks.export import export_bundle
 

@@ -12,7 +12,10 @@ from goldilocks.support.text.translation import _
 
 FileOption = Annotated[Path, typer.Option("--file", help="The key file; pass it to the service as --keys.")]
 
-app = command_group("Create, list and revoke the API keys of a service.")
+app = command_group(
+    "Create, list and revoke the API keys of a service.",
+    example="goldilocks keys add shop --model tickets --days 365",
+)
 
 
 @command(app)
@@ -46,7 +49,7 @@ def add(
     models = tuple(model or (() if metrics and not admin else (ANY_MODEL,)))
     key = ApiKey("", name, "", now, models, expires, None, rate, quota, admin, metrics)
     typer.echo(add_key(file, key))
-    say(f"written to {file}; the key is shown this once and cannot be read back.", error=True)
+    say(f"written to {file}; the key is shown only this once and cannot be recovered.", error=True)
 
 
 @command(app, "list")

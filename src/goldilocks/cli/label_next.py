@@ -23,25 +23,28 @@ def label_next(
     strategy: Annotated[
         Strategy,
         typer.Option(
-            help="entropy, margin: the least certain predictions. badge: uncertain and diverse. core-set: covers the "
-            "pool. value: the items whose labels would save the most expected error cost. random: for comparison."
+            help="entropy, margin: the least certain predictions. badge: uncertain, diverse rows. core-set: rows that "
+            "represent the whole pool. value: rows whose labels could save the most error cost. random: a baseline."
         ),
     ] = Strategy.BADGE,
     labelled: Annotated[
-        Path | None, typer.Option(help="Rows that are labelled already, such as the training file; left out.")
+        Path | None,
+        typer.Option(help="Rows that are labelled already, such as the training file; they are not chosen again."),
     ] = None,
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("to_label.csv"),
     form: Annotated[
         AnnotationForm, typer.Option("--format", help="csv, or an import file for Label Studio or doccano.")
     ] = AnnotationForm.CSV,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of badge and random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Random seed, for badge and random.")] = 0,
 ) -> None:
-    """Choose the rows of POOL that are worth labelling next, and write them for an annotation tool.
+    """Choose the rows of POOL that are most worth labelling next (active learning), for an annotation tool.
 
-    The model's answers are included as suggestions. Annotated rows in the tool's export, or in the CSV with a label
-    column, are read by all commands that take labelled data.
+    The model's predictions are included as suggestions. When the rows are labelled, every command that takes labelled
+    data reads the tool's export, or the CSV with a label column filled in.
 
     Example: goldilocks label-next run archive.txt --count 100 --strategy value --format label-studio --out tasks.json
+
+    Example: goldilocks label-next run/bundle archive.csv --labelled train.csv
     """
     from goldilocks import label_next as labelling
     from goldilocks.cli.console import say
@@ -53,5 +56,5 @@ def label_next(
     left_out = f"; {chosen.skipped:,} unusable, repeated or labelled rows left out" if chosen.skipped else ""
     say(f"{len(rows):,} of {chosen.pool:,} rows chosen by {strategy.value}{left_out}")
     if chosen.worth is not None:
-        say(f"expected error cost that their labels bear on: up to {chosen.worth:,.2f} {chosen.currency} per month")
+        say(f"labelling them could save up to {chosen.worth:,.2f} {chosen.currency} of expected error cost per month")
     say(f"rows to label: {out}")

@@ -11,12 +11,14 @@ def list_plugins(
     shelf: Annotated[
         str | None,
         typer.Argument(
-            help="tasks, families, methods, metrics, estimators, policies, compressors, engines, exporters, "
-            "augmenters, demonstrations, trackers or strategies."
+            help="Kind of plug-in: tasks, families, methods, metrics, estimators, policies, compressors, engines, "
+            "exporters, augmenters, demonstrations, trackers or strategies. Default: all."
         ),
     ] = None,
 ) -> None:
     """List the installed plug-ins with a one-line description each.
+
+    Example: goldilocks list
 
     Example: goldilocks list methods
     """

@@ -40,7 +40,10 @@ from goldilocks.support.machine.out_of_memory import out_of_memory
 from goldilocks.support.machine.processes import LAUNCHED
 from goldilocks.support.text.translation import _, chosen_language, localised, use_language
 
-app = command_group("Find the language model that is just right for your task, fine-tuned and ready to serve.")
+app = command_group(
+    "Find the language model that is just right for your task, fine-tuned and ready to serve.",
+    example="goldilocks select tickets.csv --field text=body --field label=topic --preset fast",
+)
 
 _COMMANDS = (
     check,

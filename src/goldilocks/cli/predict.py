@@ -53,7 +53,7 @@ def predict(
         bool | None,
         typer.Option(
             "--jsonl/--no-jsonl",
-            help="Lines are JSON objects, or texts whatever they look like. Default: as the first line shows.",
+            help="Read each line as a JSON object, or as plain text. Default: judged by the first line.",
         ),
     ] = None,
     scores: Annotated[bool, typer.Option("--scores", help="Include the probability of every label.")] = False,

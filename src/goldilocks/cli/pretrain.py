@@ -24,25 +24,53 @@ def pretrain(
         str, typer.Option(help="mlm: masked LM (BERT); clm: causal LM; denoise: span corruption (T5).")
     ] = "mlm",
     start: Annotated[
-        str | None, typer.Option("--from", help="Model to continue: a folder, or a catalogue name.")
+        str | None,
+        typer.Option(
+            "--from", help="Checkpoint to continue from: a folder or a catalogue name. Default: from scratch."
+        ),
     ] = None,
-    size: Annotated[str, typer.Option(help="From scratch: tiny, mini, small, medium or base.")] = "tiny",
-    tokenizer: Annotated[str | None, typer.Option(help="From scratch: wordpiece, bpe or unigram.")] = None,
-    vocabulary: Annotated[int, typer.Option(help="Vocabulary size of a new tokenizer.")] = 8_000,
+    size: Annotated[
+        str,
+        typer.Option(
+            help="From scratch, layers x width: tiny (2 x 128), mini (4 x 256), small (4 x 512), medium (8 x 512) or "
+            "base (12 x 768)."
+        ),
+    ] = "tiny",
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            help="From scratch: wordpiece, bpe or unigram. Default: wordpiece for mlm, bpe for clm, unigram for "
+            "denoise."
+        ),
+    ] = None,
+    vocabulary: Annotated[int, typer.Option(min=16, help="Maximum vocabulary size of a new tokenizer.")] = 8_000,
     lowercase: Annotated[
-        bool | None, typer.Option("--lowercase/--cased", help="New tokenizers; default: only wordpiece lowercases.")
+        bool | None,
+        typer.Option("--lowercase/--cased", help="Whether a new tokenizer lowercases. Default: only wordpiece does."),
     ] = None,
     next_sentence: Annotated[bool, typer.Option("--next-sentence", help="mlm: add next-sentence prediction.")] = False,
     whole_words: Annotated[bool, typer.Option("--whole-words", help="mlm: whole-word masking.")] = False,
-    across: Annotated[bool, typer.Option("--across", help="Attend across the documents of a row.")] = False,
-    length: Annotated[int, typer.Option(help="Sequence length in tokens.")] = 128,
-    epochs: Annotated[float, typer.Option(help="Number of epochs.")] = 1.0,
-    steps: Annotated[int | None, typer.Option(help="Number of training steps, in place of epochs.")] = None,
-    batch_rows: Annotated[int, typer.Option(help="Batch size in rows.")] = 32,
-    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate.")] = None,
-    column: Annotated[str, typer.Option(help="Text column of files with columns.")] = "text",
+    across: Annotated[
+        bool,
+        typer.Option(
+            "--across",
+            help="Let attention cross the boundaries of documents packed into one sequence; denoise always does.",
+        ),
+    ] = False,
+    length: Annotated[int, typer.Option(min=8, help="Sequence length in tokens.")] = 128,
+    epochs: Annotated[float, typer.Option(min=0.0, help="Number of epochs.")] = 1.0,
+    steps: Annotated[int | None, typer.Option(min=0, help="Number of optimiser steps, in place of epochs.")] = None,
+    batch_rows: Annotated[int, typer.Option(min=1, help="Batch size in sequences.")] = 32,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="Peak learning rate. Default: 1e-4 from a checkpoint; from scratch 1e-3, less for wide models.",
+        ),
+    ] = None,
+    column: Annotated[str, typer.Option(help="Text column of .csv, .jsonl and .parquet files.")] = "text",
     licence: Annotated[str, typer.Option(help="SPDX identifier, for the model card.")] = "unknown",
-    language: Annotated[list[str] | None, typer.Option(help="BCP 47 tag, for the model card.")] = None,
+    language: Annotated[list[str] | None, typer.Option(help="BCP 47 tag, for the model card (repeatable).")] = None,
     checkpoint_minutes: Annotated[float, typer.Option(min=0.0, help="Minutes between checkpoints.")] = 5.0,
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="Random seed; the same seed gives the same model.")
@@ -53,13 +81,16 @@ def pretrain(
 ) -> None:
     """Train a language model on unlabelled text, from scratch or from a checkpoint.
 
-    Streams the corpus and writes OUT/ in the Hub's format (config.json, model.safetensors, tokenizer.json, README.md,
-    pretraining.json), which a task file can name under candidates.models. Needs 3 to 5 bytes of disk per token while it
-    runs. A run that was killed continues with --resume from its last checkpoint, to the same weights.
+    Streams the corpus and writes OUT/ in the format of the Hugging Face Hub (config.json, model.safetensors,
+    tokenizer.json, README.md, pretraining.json), which a task file can name under candidates.models. Needs 3 to 5 bytes
+    of disk per token while it runs. A run that was killed continues with --resume from its last checkpoint, to the same
+    weights.
 
     Exit code 0: written; 2: bad input; 130: interrupted.
 
     Example: goldilocks pretrain tickets.txt --from all-MiniLM-L6-v2 --epochs 3 --out minilm-tickets
+
+    Example: goldilocks pretrain corpus.txt.gz --objective clm --size mini --vocabulary 16000 --length 256
     """
     from goldilocks.support.machine.hardware import set_threads
 

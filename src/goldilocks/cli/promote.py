@@ -28,17 +28,19 @@ def promote(
         float, typer.Option(min=0.0001, max=1, help="Share of the requests that --bundle serves (canary).")
     ] = 1.0,
     shadow: Annotated[
-        bool, typer.Option("--shadow", help="Shadow mode: its answers are compared, not returned.")
+        bool, typer.Option("--shadow", help="Shadow mode: the new version's answers are compared, not returned.")
     ] = False,
     url: UrlOption = "http://127.0.0.1:8000",
     key: KeyOption = None,
 ) -> None:
-    """Switch MODEL to another version without a restart.
+    """Switch a served MODEL to another version without a restart, at once or after a trial on a share of the requests.
 
     The bundle is loaded first: a damaged one, or one of another task, changes nothing. Accepted requests are answered
     by the version that accepted them. Exit code 0: done; 2: refused, or no service there.
 
     Example: goldilocks promote tickets --bundle run2/bundle --share 0.1
+
+    Example: goldilocks promote tickets
     """
     from goldilocks.errors import InputError
 

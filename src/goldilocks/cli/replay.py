@@ -12,31 +12,45 @@ from goldilocks.errors import InputError
 
 
 def replay(
-    table: Annotated[Path, typer.Argument(help="CSV file of recorded races; the columns are below.")],
+    table: Annotated[Path, typer.Argument(help="CSV file of recorded races, with the columns above.")],
     policy: Annotated[
         list[str] | None, typer.Option(help="Policy to replay (repeatable); see `goldilocks list policies`.")
     ] = None,
     budget: Annotated[
-        list[float] | None, typer.Option(min=0, max=1, help="Share of the exhaustive seconds (repeatable).")
+        list[float] | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Budget, as a share of the time that training every candidate to the end takes (repeatable). Default: "
+            "0.05, 0.1, 0.25 and 0.5.",
+        ),
     ] = None,
     cold: Annotated[
-        bool, typer.Option("--cold", help="Use the shipped experience, not that of the table's other data sets.")
+        bool,
+        typer.Option(
+            "--cold", help="Take prior results from the shipped experience, not from the table's other data sets."
+        ),
     ] = False,
     waiting_hour: Annotated[
-        float, typer.Option(min=0, help="Price of an hour of waiting, for where `value` stops by itself.")
+        float,
+        typer.Option(
+            min=0, help="Price of an hour of waiting; the policy `value` stops when no training run is worth it."
+        ),
     ] = 5.0,
-    repeats: Annotated[int, typer.Option(min=1, help="Replays of each race by the policy `random`.")] = 10,
+    repeats: Annotated[int, typer.Option(min=1, help="Number of replays of each race by the policy `random`.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print every replay as JSON.")] = False,
 ) -> None:
-    """Replay recorded races: what would each policy have chosen, and how much worse is it than the best?
+    """Replay recorded races: what would each search policy have chosen, and how much worse is that than the best?
 
-    TABLE has one line for each rung of each candidate, with the columns dataset, candidate, family, model, method, rung
-    (share of the full run, 1 for its end), seconds (since the rung before), validation_score, test_score (higher is
-    better, at most 1; needed at rung 1), n (validation items) and seed; labels and parameters are optional. Rungs that
-    not all candidates of a data set have are left out.
+    In a race, candidates are trained in parts and scored after each; a rung is the share of the full run at which a
+    part ends. TABLE has one line per candidate and rung, with the columns dataset, candidate, family, model, method,
+    rung (1 for the end), seconds (since the previous rung), validation_score, test_score (higher is better, at most 1;
+    required at rung 1), n (validation items) and seed; labels and parameters are optional. A rung that some candidate
+    of a data set lacks is ignored for that data set.
 
-    Regret is in points of test score, with a 95 % interval over data sets. Each data set is replayed with the
-    experience of the others. A race that finishes nothing is answered by the candidate with the lowest expected loss.
+    Regret is in points of test score, with a 95 % interval over data sets. The prior results for a data set are those
+    of the other data sets. If the budget ends before any candidate is fully trained, the policy's choice is the
+    candidate with the lowest expected loss.
 
     Example: goldilocks replay results.csv --policy value --policy random --budget 0.1
 

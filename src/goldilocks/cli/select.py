@@ -69,8 +69,8 @@ def select(
     """Choose and tune the model that is just right for the task, and write it as a bundle ready to serve.
 
     Writes OUT/ with task.yaml, data.json, candidates.json, screening.json, trials.jsonl, decision.json,
-    evaluation.json, report.html and bundle/. A run that was killed continues with --resume and loses at most the
-    training in progress. Nothing is sent over the network unless --online.
+    evaluation.json, report.html and bundle/. A run that was killed continues with --resume; at most the training run in
+    progress is lost. Nothing is sent over the network without --online.
 
     Exit code 0: decided; 2: bad input; 3: no candidate meets the limits, or none is better than the baselines and the
     incumbent (all files are written nevertheless); 4: the budget ended first; 130: interrupted.
@@ -79,9 +79,9 @@ def select(
 
     Example: goldilocks select tickets.csv --field text=body --field label=topic --preset fast
 
-    Example: goldilocks select task.yaml --executor ray --address 10.0.0.5:6379
-
     Example: goldilocks select train.conll --task ner --language de --out run
+
+    Example: goldilocks select task.yaml --executor ray --address 10.0.0.5:6379
     """
     from goldilocks.cli.tables import print_decision
     from goldilocks.flow import select as choose

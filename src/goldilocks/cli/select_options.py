@@ -53,22 +53,22 @@ AddressOption = Annotated[
 ExperienceOption = Annotated[
     ExperienceSource,
     typer.Option(
-        "--experience", help="Prior results that the search starts from; local: your own, see `goldilocks experience`."
+        "--experience",
+        help="Results of earlier searches from which scores and times are predicted: shipped with Goldilocks, or local "
+        "(your own; see `goldilocks experience`).",
     ),
 ]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=0, help="Compute threads; 0: one per core.")]
 MaxDiskOption = Annotated[
     float | None,
-    typer.Option(
-        "--max-disk", min=1, help="Maximum size of OUT in MB; checked before each training step of the search."
-    ),
+    typer.Option("--max-disk", min=1, help="Maximum size of OUT in MB; checked before each training run."),
 ]
 CompressOption = Annotated[
     bool,
     typer.Option(
         "--compress",
         help="Compress the winner, and candidates that lost on cost alone, before the test set is opened; at most "
-        "0.01 of the metric may be lost unless the task file says compress.max_loss.",
+        "0.01 of the metric may be lost, or what the task file sets as compress.max_loss.",
     ),
 ]
 DryRunOption = Annotated[

@@ -30,9 +30,11 @@ def serve(
     Listens on one port and opens no outgoing connection.
 
     Exit code 0: stopped by a signal; 2: a bundle, key file or address cannot be used; 4: accepted requests were
-    unanswered limits.drain_seconds after the signal.
+    still unanswered limits.drain_seconds after the signal.
 
     Example: goldilocks serve run/bundle --port 8000
+
+    Example: goldilocks serve --config serve.yaml --keys keys.json --host 0.0.0.0
     """
     from dataclasses import replace
 

@@ -171,7 +171,9 @@ def print_decision(decision: Decision, out: Path) -> None:
         _print(out_console, f"Spent on endpoints so far: {money(search.money)} {decision.objective.currency}.")
     took = duration(search.seconds)
     bought = localised(
-        f"Search: {took}, 1 purchase." if search.trials == 1 else f"Search: {took}, {search.trials} purchases."
+        f"Search: {took}, 1 complete or partial training run."
+        if search.trials == 1
+        else f"Search: {took}, {search.trials} complete or partial training runs."
     )
     stopped = _("Stopped because {0}.").format(localised(search.stopped))
     exhaustive = localised(

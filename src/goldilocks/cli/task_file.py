@@ -22,21 +22,29 @@ TaskArgument = Annotated[
 ]
 KindOption = Annotated[
     str | None,
-    typer.Option("--task", help="With data: the task, see `goldilocks list tasks`. Default: text_classification."),
+    typer.Option(
+        "--task", help="With a data file: the task; see `goldilocks list tasks`. Default: text_classification."
+    ),
 ]
 LanguageOption = Annotated[
-    str | None, typer.Option("--language", help="With data: language as a BCP 47 tag. Default: detected.")
+    str | None, typer.Option("--language", help="With a data file: its language (BCP 47 tag). Default: detected.")
 ]
 MetricOption = Annotated[
-    str | None, typer.Option("--metric", help="With data: the deciding metric. Default: the task's first metric.")
+    str | None,
+    typer.Option("--metric", help="With a data file: the metric that decides. Default: the task's first metric."),
 ]
 FieldOption = Annotated[
     list[str] | None,
-    typer.Option("--field", help="With data: role=column, e.g. --field text=body --field label=topic."),
+    typer.Option(
+        "--field",
+        help="With a data file: the column of a role, as role=column, e.g. --field text=body --field label=topic.",
+    ),
 ]
 OnlineOption = Annotated[
     bool,
-    typer.Option("--online/--offline", help="Whether to download models from the Hub (HF_ENDPOINT is respected)."),
+    typer.Option(
+        "--online/--offline", help="Whether to download models from the Hugging Face Hub (HF_ENDPOINT is respected)."
+    ),
 ]
 UnsafeOption = Annotated[
     bool,

@@ -29,17 +29,22 @@ WeightDecayOption = Annotated[
 DropoutOption = Annotated[float | None, typer.Option("--dropout", min=0.0, max=0.9, help="Dropout before the head.")]
 LabelSmoothingOption = Annotated[
     float | None,
-    typer.Option("--label-smoothing", min=0.0, max=0.9, help="Share of the target spread over all labels."),
+    typer.Option(
+        "--label-smoothing",
+        min=0.0,
+        max=0.9,
+        help="Share of the target probability that is spread evenly over all labels.",
+    ),
 ]
 PatienceOption = Annotated[
     int,
-    typer.Option("--patience", min=0, help="Early stopping: number of validations without improvement; 0: off."),
+    typer.Option("--patience", min=0, help="Early stopping after this many validations without improvement; 0: off."),
 ]
 TrainingOption = Annotated[
     list[str] | None,
     typer.Option(
         "--training",
-        help="Any training option as NAME=VALUE, e.g. --training schedule=cosine; see docs/training.md.",
+        help="Any training option as NAME=VALUE, e.g. --training schedule=cosine (repeatable); see docs/training.md.",
     ),
 ]
 
@@ -50,8 +55,8 @@ SearchOption = Annotated[
     typer.Option(
         "--search",
         min=0,
-        help="Search rates, epochs, weight decay and dropout with this many trials (needs the extra 'search'); 0: "
-        "no search. The trials are kept in OUT.search.",
+        help="Search learning rates, epochs, weight decay and dropout in this many trials (needs the extra 'search'); "
+        "0: no search. The trials are kept in OUT.search.",
     ),
 ]
 ProcessesOption = Annotated[
@@ -59,19 +64,19 @@ ProcessesOption = Annotated[
     typer.Option(
         "--processes",
         min=0,
-        help="Train in this many processes, each on a part of every batch, with checkpoints in OUT.checkpoint; 0: "
-        "in one process without checkpoints. torchrun may start them too.",
+        help="Data-parallel training in this many processes, with checkpoints in OUT.checkpoint; 0: one process, no "
+        "checkpoints. torchrun may start the processes too.",
     ),
 ]
 ShardOption = Annotated[
     bool,
     typer.Option(
         "--shard",
-        help="With --processes: each process keeps only a part of weights, gradients and optimiser state (FSDP2).",
+        help="With --processes: shard weights, gradients and optimiser state over the processes (FSDP2).",
     ),
 ]
 ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Continue an interrupted search, or run in several processes.")
+    bool, typer.Option("--resume", help="Continue an interrupted --search, or an interrupted run with --processes.")
 ]
 
 # ------------------------------------------------------------------------------------------- training a bundle further
@@ -84,7 +89,7 @@ OldDataOption = Annotated[
     list[str] | None,
     typer.Option(
         "--old-data",
-        help="With --continue-from: what the bundle was tuned on (a data file, task file or run); may be repeated. "
+        help="With --continue-from: what the bundle was tuned on (a data file, task file or run; repeatable). "
         "Forgetting is measured on these data.",
     ),
 ]
@@ -92,13 +97,15 @@ StrategyOption = Annotated[
     str | None,
     typer.Option(
         "--strategy",
-        help="With --continue-from: how to keep it from forgetting, see `goldilocks list strategies`; or none. "
-        "Default: replay if there are --old-data, else none.",
+        help="With --continue-from: how to limit forgetting, see `goldilocks list strategies`; or none. "
+        "Default: replay with --old-data, else none.",
     ),
 ]
 StrategyOptionOption = Annotated[
     list[str] | None,
-    typer.Option("--strategy-option", help="An option of the strategy as NAME=VALUE, e.g. rows=500."),
+    typer.Option(
+        "--strategy-option", help="With --strategy: one of its options as NAME=VALUE, e.g. rows=500 (repeatable)."
+    ),
 ]
 MethodOption = Annotated[
     str | None,

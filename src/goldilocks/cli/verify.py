@@ -11,13 +11,15 @@ from goldilocks.cli.console import say
 
 
 def verify(bundle: Annotated[Path, typer.Argument(help="The folder of a bundle, or of a finished run.")]) -> None:
-    """Check the SHA-256 of every file and reproduce the stored predictions.
+    """Check the SHA-256 of every file of a bundle, and that it still makes its stored predictions.
 
     For a run, the inputs of its decision are compared with the digests in decision.json, then its bundle is verified.
 
     Exit code 0: intact, same predictions; 2: damaged, or different predictions.
 
     Example: goldilocks verify run/bundle
+
+    Example: goldilocks verify run
     """
     from goldilocks.bundle.verify import verify as verify_bundle
     from goldilocks.errors import IntegrityError
