@@ -65,9 +65,7 @@ def select(
 
         decision = goldilocks.select(frame, text="body", target="topic", budget="5m", out="run")
     """
-    settings = settings or RunSettings()
-    if out is not None:
-        settings = replace(settings, out=Path(out))
+    settings = _with_out(settings, out)
     workspace = Workspace(Path(settings.out))
     with errors_in_words(data, settings.out), workspace.removed_if_not_started():
         workspace.check_free(resume=settings.resume)
@@ -136,9 +134,7 @@ def tune(
         MissingError: no candidate of that name fits the task; the message names the closest one.
         InputError: the folder is not empty, or the data cannot be used.
     """
-    settings = settings or RunSettings()
-    if out is not None:
-        settings = replace(settings, out=Path(out))
+    settings = _with_out(settings, out)
     with tempfile.TemporaryDirectory() as scratch, errors_in_words(data, Path(scratch)):
         spec = task_spec(data, folder=Path(scratch), text=text, target=target, task=task, seed=seed)
         return fine_tune.tune_one(spec, candidate, settings, config or {})
@@ -193,22 +189,26 @@ def continue_tuning(
     """
     from goldilocks.bundle.read import read_info
 
-    settings = settings or RunSettings()
-    if out is not None:
-        settings = replace(settings, out=Path(out))
+    settings = _with_out(settings, out)
     folder = Path(bundle if isinstance(bundle, str | Path) else bundle.folder)
     kind = None if _is_task(data) else read_info(folder).task
     with tempfile.TemporaryDirectory() as scratch, errors_in_words(data, Path(scratch)):
-        files = {}
         spec = task_spec(data, folder=Path(scratch), text=text, target=target, task=kind, seed=seed)
-        for at, (called, source) in enumerate(_called(old_data).items()):
-            files[called] = _old_source(source, called, Path(scratch) / f"old{at}")
+        files = _old_sources(old_data, Path(scratch))
         with _errors_named(files):
             named = {file: called for called, file in files.items() if called != file}
             if name is not None or is_frame(data) or is_rows(data):
                 named[spec.data.train] = name or "new data"
             start = continual.ContinueFrom(folder, tuple(files.values()), strategy, options or {}, method, named)
             return continual.continue_tuning(spec, start, settings, config or {})
+
+
+def _old_sources(data: Any, folder: Path) -> dict[str, str]:
+    """Name -> file or run of old data; rows held in memory are written below ``folder``."""
+    return {
+        name: _old_source(source, name, folder / f"old{number}")
+        for number, (name, source) in enumerate(_called(data).items())
+    }
 
 
 def _called(data: Any) -> dict[str, Any]:
@@ -326,6 +326,11 @@ def task_spec(
         )
     spec = task_from({"name": name or "task", "task": kind, "data": {"train": source, "fields": fields}})
     return _with(spec, budget, seed)
+
+
+def _with_out(settings: RunSettings | None, out: Path | str | None) -> RunSettings:
+    settings = settings or RunSettings()
+    return settings if out is None else replace(settings, out=Path(out))
 
 
 def _is_task(data: Any) -> bool:

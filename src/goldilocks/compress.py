@@ -83,12 +83,7 @@ def compress_bundle(
         GoldilocksError: bundle, rows or settings cannot be used; the message says what to do.
     """
     settings = settings or CompressionSettings()
-    if settings.prefer not in PREFERENCES:
-        raise InputError(f"prefer is {settings.prefer!r}; it can be {' or '.join(PREFERENCES)}.")
-    for name in settings.only:
-        plugins.load("compressors", name)  # a mistyped name is an error before anything is measured
-    if not settings.max_loss > 0:
-        raise InputError(f"max_loss is {settings.max_loss:g}; it is a margin above 0, such as {MAX_LOSS}.")
+    _check_settings(settings)
     if out.absolute() == bundle.absolute():
         raise InputError(f"{out}: is the bundle itself, which is kept; choose another --out.")
     check_target(out.absolute())
@@ -120,6 +115,16 @@ def compress_bundle(
             )
         write_compressed(loaded, record, taken.folder, out)
     return record
+
+
+def _check_settings(settings: CompressionSettings) -> None:
+    """Refuse settings that no compression can be made with, before anything is loaded or measured."""
+    if settings.prefer not in PREFERENCES:
+        raise InputError(f"prefer is {settings.prefer!r}; it can be {' or '.join(PREFERENCES)}.")
+    for name in settings.only:
+        plugins.load("compressors", name)
+    if not settings.max_loss > 0:
+        raise InputError(f"max_loss is {settings.max_loss:g}; it is a margin above 0, such as {MAX_LOSS}.")
 
 
 def _model_folder(bundle: Bundle, scratch: Path, domain: str | None) -> Path:

@@ -26,7 +26,7 @@ from goldilocks.evaluation.error_cost import loss_rule
 from goldilocks.evaluation.forgetting import DomainAnswers, forgetting_of
 from goldilocks.events import Progress, StageStarted, silent
 from goldilocks.fine_tune import refuse_used
-from goldilocks.protocols import AddsDomain, Metric, Model, Strategy
+from goldilocks.protocols import AddsDomain, Metric, Model, Strategy, Task
 from goldilocks.records import (
     Answer,
     AnswerRule,
@@ -34,6 +34,7 @@ from goldilocks.records import (
     ContinualReport,
     Dataset,
     Forgetting,
+    Measured,
     Part,
     TaskSpec,
     Text,
@@ -142,8 +143,7 @@ def continue_tuning(
     set_threads(settings.threads)
     allow_unsafe_execution(settings.unsafe_execution)
     refuse_used(settings.out)
-    strategy = _strategy(start)
-    bundle = load(start.bundle)
+    strategy, bundle = _strategy(start), load(start.bundle)
     _check_bundle(bundle, spec.task, strategy)
     candidate = _candidate(bundle, start.method, strategy)
     task = plugins.load("tasks", spec.task)
@@ -155,16 +155,8 @@ def continue_tuning(
     rows = _rows(spec, start, bundle, strategy, progress)
 
     progress(StageStarted("tuning"))
-    rule = loss_rule(spec.objective, task, rows.dataset.goal, metric, rows.dataset.train.gold).answer_rule
-    plan = TuningPlan(
-        spec.seed,
-        settings.offline,
-        spec.options,
-        spec.training,
-        unlabelled_pairs(spec, task, rows.dataset, offline=settings.offline),
-        rule=rule,
-        continuation=_continuation(bundle, strategy, rows.old),
-    )
+    continuation = _continuation(bundle, strategy, rows.old)
+    plan = _plan(spec, task, metric, rows.dataset, continuation, offline=settings.offline)
     sealed = with_copies(rows.dataset.sealed(), spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)
     tracking = settings.out.with_name(f"{settings.out.name}.tracking")
     with Tracking(spec, tracking, progress, offline=settings.offline) as tracked:
@@ -178,19 +170,23 @@ def continue_tuning(
     after = (model, plan.answer_rule)
     report = _report(candidate.name, (metric_name, metric), strategy, rows, bundle, after, parts)
     progress(StageStarted("bundle"))
-    tuned = Tuned(
-        candidate,
-        spec.task,
-        metric_name,
-        score,
-        rule=rule,
-        decision=_sentence(report),
-        test={metric_name: report.test.domains[-1].after},
-        records={CONTINUAL: to_json(report)},
-        family=DOMAINS if parts else "",
-    )
+    tuned = _tuned(candidate, spec.task, score, plan.rule, report, family=DOMAINS if parts else "")
     write_tuned(model, tuned, rows.dataset, settings.out, mask=mask)
     return report
+
+
+def _plan(
+    spec: TaskSpec, task: Task, metric: Metric, dataset: Dataset, continuation: Continuation, *, offline: bool
+) -> TuningPlan:
+    return TuningPlan(
+        spec.seed,
+        offline,
+        spec.options,
+        spec.training,
+        unlabelled_pairs(spec, task, dataset, offline=offline),
+        rule=loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule,
+        continuation=continuation,
+    )
 
 
 def _report(
@@ -417,6 +413,23 @@ def _predicted(model: Model, texts: Sequence[Text], domain: ContinualDomain, par
         return model.predict(texts)
     stated = parts.names.get(domain.dataset.fingerprint)
     return parts.model.predict(texts, domains=[stated] * len(texts))
+
+
+def _tuned(
+    candidate: Candidate, task: str, score: Measured, rule: AnswerRule | None, report: ContinualReport, *, family: str
+) -> Tuned:
+    """What the new bundle says of its model, the report included; ``family``: as ``Tuned.family``."""
+    return Tuned(
+        candidate,
+        task,
+        report.metric,
+        score,
+        rule=rule,
+        decision=_sentence(report),
+        test={report.metric: report.test.domains[-1].after},
+        records={CONTINUAL: to_json(report)},
+        family=family,
+    )
 
 
 def _sentence(report: ContinualReport) -> str:

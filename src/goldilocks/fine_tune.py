@@ -64,17 +64,8 @@ def tune_one(
         MissingError: no candidate of that name fits the task; the nearest is named.
         InputError: a training config is given for a one-shot estimator, or the folder is in use.
     """
-    set_threads(settings.threads)
-    if spec.data.stream:
-        bound_kernel_caches()
-    allow_unsafe_execution(settings.unsafe_execution)
-    refuse_used(settings.out)
-    if trials:
-        need_optuna()
     task = plugins.load("tasks", spec.task)
-    check_augmentation(spec.augment, task.OUTPUT)
-    if spec.data.stream and trials:
-        raise InputError("data.stream is for a single run; leave it or --search out.")
+    _prepare(spec, task, settings, trials)
     progress(StageStarted("data"))
     dataset = _dataset(spec, task, settings, progress)
     pool = candidates(spec, task, dataset, settings, machine())
@@ -83,12 +74,7 @@ def tune_one(
         _refuse_one_shot(candidate)
     progress(StageStarted("tuning"))
     metric_name, metric = deciding_metric(spec, task)
-    rule = loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule
-    unlabelled = unlabelled_pairs(spec, task, dataset, offline=settings.offline)
-    checkpoint = _checkpoint_of(settings) if settings.processes else None
-    plan = TuningPlan(
-        spec.seed, settings.offline, spec.options, spec.training, unlabelled, checkpoint, rule, shard=settings.shard
-    )
+    plan = _plan(spec, task, metric, dataset, settings)
     sealed = dataset.sealed()
     if not is_prompted(candidate):
         sealed = with_copies(sealed, spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)
@@ -98,12 +84,44 @@ def tune_one(
     with Tracking(spec, tracking, progress, offline=settings.offline) as tracked:
         model, score, origin = _trained(candidate, sealed, metric, overrides, plan, search, tracked)
         tracked.log_score(name, score.value)
-    tuned = Tuned(candidate, spec.task, metric_name, score, test_opened, rule=rule, decision=origin)
+    tuned = Tuned(candidate, spec.task, metric_name, score, test_opened, rule=plan.rule, decision=origin)
     if is_first():
         write_tuned(model, tuned, dataset, settings.out, mask=mask)
-        if checkpoint is not None:
-            shutil.rmtree(checkpoint, ignore_errors=True)
+        if plan.checkpoint is not None:
+            shutil.rmtree(plan.checkpoint, ignore_errors=True)
     return score
+
+
+def _prepare(spec: TaskSpec, task: Task, settings: RunSettings, trials: int) -> None:
+    """Apply the settings of the process, and refuse what cannot be tuned or written before any data are read.
+
+    Raises:
+        MissingError: Optuna is not installed, or an augmenter does not exist.
+        InputError: the folder is in use, or settings do not go together.
+    """
+    set_threads(settings.threads)
+    if spec.data.stream:
+        bound_kernel_caches()
+    allow_unsafe_execution(settings.unsafe_execution)
+    refuse_used(settings.out)
+    if trials:
+        need_optuna()
+    check_augmentation(spec.augment, task.OUTPUT)
+    if spec.data.stream and trials:
+        raise InputError("data.stream is for a single run; leave it or --search out.")
+
+
+def _plan(spec: TaskSpec, task: Task, metric: Metric, dataset: Dataset, settings: RunSettings) -> TuningPlan:
+    return TuningPlan(
+        spec.seed,
+        settings.offline,
+        spec.options,
+        spec.training,
+        unlabelled_pairs(spec, task, dataset, offline=settings.offline),
+        _checkpoint_of(settings) if settings.processes else None,
+        loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule,
+        shard=settings.shard,
+    )
 
 
 def _trained(

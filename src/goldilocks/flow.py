@@ -257,7 +257,7 @@ def _screen_once(dataset: Dataset, pool: Pool, store: RunStore, guard: Guard) ->
     workspace = guard.workspace
     if workspace.screening.exists():
         return read_record(Screening, workspace.screening)
-    failed = set(workspace.read_dropped()) - {trial.candidate for trial in workspace.read_trials()}
+    failed = set(workspace.read_failures()) - {trial.candidate for trial in workspace.read_trials()}
     limit = min(_SCREENING * guard.clock.budget_seconds, 2 * _SCREENING * max(guard.clock.left(), 0.0))
     if not worth_screening(pool, guard.clock.left() - limit):
         screening = nothing_screened(pool, dataset.fingerprint)
@@ -314,7 +314,7 @@ def _race_context(
         rule=_loss_rule(spec, task, dataset),
         task=task,
         repeat=store.repeat,
-        on_half=store.on_half,
+        start_on_half=store.start_on_half,
         max_disk_bytes=math.inf if settings.max_disk_mb is None else settings.max_disk_mb * 1e6,
     )
 

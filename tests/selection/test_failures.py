@@ -56,7 +56,7 @@ def test_programming_error_and_end_of_the_search_exclude_no_candidate(tmp_path: 
     assert own_fault(error) is None
     with pytest.raises(type(error)), guard(tmp_path).watch("race", ["f/m/full"]):
         raise error
-    assert Workspace(tmp_path).read_dropped() == {}
+    assert Workspace(tmp_path).read_failures() == {}
 
 
 def test_full_disk_ends_the_run(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_who_falls_out_is_written_down_and_said(tmp_path: Path) -> None:
     assert [name.candidate for name in fallen] == ["f/m/full", "f/m/lora"]
     failed = [event.failure.candidate for event in log if isinstance(event, CandidateFailed)]
     assert failed == ["f/m/full", "f/m/lora"]
-    written = Workspace(tmp_path).read_dropped()
+    written = Workspace(tmp_path).read_failures()
     assert [(text.stage, text.reason) for text in written.values()] == [("screening", "m: damaged.")] * 2
     assert Workspace(tmp_path).elapsed() == written["f/m/lora"].elapsed
 

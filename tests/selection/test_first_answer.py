@@ -67,7 +67,7 @@ def test_another_cheap_candidate_takes_the_place_of_one_that_fails(tmp_path: Pat
     context = slow(tmp_path, 20.0, read=15.0, step=4.0, broken=(BAYES,))
     finish_cheapest(context, plugins.load("policies", "value"))
     assert finished(context) == [LINEAR]
-    assert BAYES in context.workspace.read_dropped()
+    assert BAYES in context.workspace.read_failures()
 
 
 def test_nothing_is_bought_twice_and_nothing_dear_at_first(tmp_path: Path) -> None:

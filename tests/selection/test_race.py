@@ -158,7 +158,7 @@ def test_candidate_that_breaks_is_excluded_and_stays_excluded(tmp_path: Path) ->
 
     assert {entry.candidate for entry in trials} == {"majority/majority/scratch", "encoder/m/full"}
     assert tried.count("tfidf_linear/word/scratch") == sum(isinstance(event, CandidateFailed) for event in events) == 1
-    assert Workspace(tmp_path).read_dropped()["tfidf_linear/word/scratch"].reason == "its weights are damaged."
+    assert Workspace(tmp_path).read_failures()["tfidf_linear/word/scratch"].reason == "its weights are damaged."
 
 
 def test_error_that_is_not_raised_on_purpose_ends_the_race(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_a_candidate_that_answers_too_slowly_is_put_aside_and_the_others_race_on
     assert {entry.candidate for entry in trials} == {*SKILLS} - {name}
     assert stopped != "the budget ended"
     assert [event.candidate for event in events if isinstance(event, AnswersTooSlow)] == [name]
-    assert Workspace(tmp_path).read_dropped() == {}  # a resumed search tries it again
+    assert Workspace(tmp_path).read_failures() == {}  # a resumed search tries it again
     again, _ = race(replace(setup, clock=Clock(budget_seconds=100.0)), plugins.load("policies", "exhaustive"))
     assert again == trials
 
@@ -499,7 +499,7 @@ def test_trial_that_hangs_fails_alone_and_its_child_processes_are_killed(tmp_pat
     trials, _ = race(replace(whole, start=start, step_seconds=0.2), plugins.load("policies", "exhaustive"))
 
     assert {done.candidate for done in trials} == {"majority/majority/scratch", "encoder/m/full"}
-    failure = Workspace(tmp_path).read_dropped()["tfidf_linear/word/scratch"]
+    failure = Workspace(tmp_path).read_failures()["tfidf_linear/word/scratch"]
     assert failure.reason.startswith("tfidf_linear/word/scratch, up to 10% of its run: did not end within 0 s;")
     assert children[0].wait() == -signal.SIGKILL
     assert children[0].stdout is not None
@@ -569,7 +569,7 @@ def test_candidate_for_whose_answers_the_metric_is_undefined_is_excluded_and_the
     )
 
     assert {entry.candidate for entry in trials if entry.share >= 1} == set(SKILLS) - {"encoder/m/full"}
-    assert "the metric is not defined for its answers" in context.workspace.read_dropped()["encoder/m/full"].reason
+    assert "the metric is not defined for its answers" in context.workspace.read_failures()["encoder/m/full"].reason
 
 
 class Seeds:
@@ -628,4 +628,4 @@ def test_second_seed_that_fails_leaves_the_candidate_in_the_race(tmp_path: Path)
     trials, _ = race(replace(with_seeds(tmp_path, []), repeat=broken), cast(Policy, Seeds))
 
     assert len(trials) == 3
-    assert set(Workspace(tmp_path).read_dropped()) == {"encoder/m/full (seed 2)"}
+    assert set(Workspace(tmp_path).read_failures()) == {"encoder/m/full (seed 2)"}

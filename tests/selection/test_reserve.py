@@ -176,7 +176,7 @@ def test_candidate_that_cannot_be_measured_is_excluded_within_the_race(tmp_path:
     clock, measured = _Clock(1000.0), list[str]()
     setting = _setting(tmp_path, clock, measured, 1.0, broken="cnn/m/scratch")
     race(setting, plugins.load("policies", "exhaustive"))
-    assert setting.workspace.read_dropped()["cnn/m/scratch"].stage == "measuring"
+    assert setting.workspace.read_failures()["cnn/m/scratch"].stage == "measuring"
     assert measured == ["cnn/m/scratch", "tfidf_linear/word/scratch"]
 
 

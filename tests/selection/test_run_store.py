@@ -26,8 +26,8 @@ def test_a_schedule_on_fewer_rows_trains_on_the_same_stratified_rows_for_every_c
     assert first.gold.count("y") == 4
     assert store.start(BAYES).train.rows == first.rows
     assert store.repeat(LINEAR, 1).train.rows == first.rows
-    assert set(store.on_half(LINEAR).train.rows) < set(store.dataset.train.rows)
-    assert len(store.on_half(LINEAR).train) == 10
+    assert set(store.start_on_half(LINEAR).train.rows) < set(store.dataset.train.rows)
+    assert len(store.start_on_half(LINEAR).train) == 10
 
 
 def test_without_one_all_rows_are_used(tmp_path: Path) -> None:

@@ -100,5 +100,5 @@ def test_seed_that_failed_is_not_offered_again() -> None:
         [trial("encoder/m/full", 2, 0.1, 1.0), trial("encoder/n/full", 2, 0.1, 1.0)],
     )
     race.seeds = {"encoder/m/full": 2, "encoder/n/full": 2}
-    race.dropped = {"encoder/m/full (seed 2)"}
+    race.excluded = {"encoder/m/full (seed 2)"}
     assert race.repeats().candidates == ("encoder/n/full",)

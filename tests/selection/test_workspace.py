@@ -66,12 +66,12 @@ def test_trials_that_a_decision_was_made_from_are_missed(tmp_path: Path, left: b
 
 def test_who_fell_out_comes_back_and_its_time_counts(tmp_path: Path) -> None:
     workspace = written(tmp_path)
-    assert workspace.read_dropped() == {}
+    assert workspace.read_failures() == {}
     fell = Failure("api/m/zero_shot", "race", "gave no answer.", 3.0, 12.0)
-    workspace.add_dropped(fell)
-    workspace.dropped.write_bytes(workspace.dropped.read_bytes() + b'{"candidate"')  # cut off by a crash
+    workspace.add_failure(fell)
+    workspace.failures.write_bytes(workspace.failures.read_bytes() + b'{"candidate"')  # cut off by a crash
 
-    assert workspace.read_dropped() == {"api/m/zero_shot": fell}
+    assert workspace.read_failures() == {"api/m/zero_shot": fell}
     assert workspace.elapsed() == 12.0
 
 

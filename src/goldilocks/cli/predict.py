@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,7 +30,7 @@ from goldilocks.errors import EndpointError, InputError, UnfinishedError
 if TYPE_CHECKING:
     from goldilocks.bundle.read import Bundle
     from goldilocks.data.unlabelled import CopiedColumns, NumberedItem
-    from goldilocks.records import Generation, Prediction
+    from goldilocks.records import Generation, Goal, Prediction
 
 _FIRST, _MAX = 16, 1_024
 """Batch size: initial, and maximal for fast models."""
@@ -92,7 +94,6 @@ def predict(
     Example: goldilocks predict updated new.csv --domain-column source
     """
     from goldilocks import plugins
-    from goldilocks.answers import as_fields
     from goldilocks.bundle.generation import generation_request
     from goldilocks.bundle.read import load
     from goldilocks.data.unlabelled import CopiedColumns, arriving, columns_of
@@ -107,30 +108,64 @@ def predict(
     kept = CopiedColumns(copied if domain_column is None else tuple(dict.fromkeys((*copied, domain_column))))
     domains = Domains(model, domain, domain_column)
     source = sys.stdin.fileno() if file is None else file
-    rows = bad = 0
-    first = ""
-    with writing(out, form) as (write, flush):
+    rows = _OutputRows(model.info.goal, scores, copied, kept)
+    with writing(out, form) as (write, flush), rows.counted():
         batches = arriving(source, task, columns, jsonl=jsonl, kept=kept, announce=partial(say, error=True))
+        for chunk, predictions in _predictions(model, batches, generation, domains, kept):
+            for fields in rows.of(chunk, predictions):
+                write(fields)
+            flush()
+    rows.raise_unusable()
+
+
+@dataclass(slots=True)
+class _OutputRows:
+    """Predictions as rows of the output, with the columns that are copied; counts those without a prediction."""
+
+    goal: Goal
+    scores: bool
+    """Whether they have the probability of every label."""
+    copied: tuple[str, ...]
+    """Input columns that are copied."""
+    kept: CopiedColumns
+    n_rows: int = 0
+    n_unusable: int = 0
+    first_error: str = ""
+
+    def of(self, chunk: list[NumberedItem], predictions: Iterator[Prediction]) -> Iterator[dict[str, Any]]:
+        """The rows of a chunk; ``predictions`` are those of its usable items, in order."""
+        from goldilocks.answers import as_fields
+
+        self.n_rows += len(chunk)
+        for number, item in chunk:
+            if isinstance(item, InputError):
+                fields: dict[str, Any] = {"error": str(item)}
+            else:
+                fields = as_fields(next(predictions), self.goal, scores=self.scores)
+            if "error" in fields:
+                fields = {"error": f"row {number}: {fields['error']}"}
+                self.n_unusable, self.first_error = self.n_unusable + 1, self.first_error or fields["error"]
+            cells = self.kept.cells.pop(number, {})
+            yield {name: cells[name] for name in self.copied if name in cells} | fields
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Add to the error of an endpoint how many rows it had answered before."""
         try:
-            for chunk, predictions in _predictions(model, batches, generation, domains, kept):
-                rows += len(chunk)
-                for number, item in chunk:
-                    if isinstance(item, InputError):
-                        fields: dict[str, Any] = {"error": str(item)}
-                    else:
-                        fields = as_fields(next(predictions), model.info.goal, scores=scores)
-                    if "error" in fields:
-                        fields = {"error": f"row {number}: {fields['error']}"}
-                        bad, first = bad + 1, first or fields["error"]
-                    cells = kept.cells.pop(number, {})
-                    write({name: cells[name] for name in copied if name in cells} | fields)
-                flush()
+            yield
         except EndpointError as error:
-            if rows == bad:
+            n_predicted = self.n_rows - self.n_unusable
+            if not n_predicted:
                 raise
-            raise EndpointError(f"{error} {rows - bad:,} rows have a prediction; pass the others again.") from error
-    if bad:
-        raise InputError(f"{first} ({bad:,} of {rows:,} rows have no prediction; fix them and pass them again).")
+            raise EndpointError(f"{error} {n_predicted:,} rows have a prediction; pass the others again.") from error
+
+    def raise_unusable(self) -> None:
+        """Raise the first unusable row's error, with the number of such rows, if there are any."""
+        if self.n_unusable:
+            raise InputError(
+                f"{self.first_error} ({self.n_unusable:,} of {self.n_rows:,} rows have no prediction; fix them and "
+                "pass them again)."
+            )
 
 
 def _named(option: str, role: str) -> tuple[str, str]:

@@ -100,17 +100,16 @@ def tune(
     """
     from goldilocks.settings import RunSettings
 
-    named = {
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-        "batch_rows": batch_rows,
-        "weight_decay": weight_decay,
-        "dropout": dropout,
-        "label_smoothing": label_smoothing,
-        "patience": patience or None,
-    }
-    stated = {name: value for name, value in named.items() if value is not None}
-    overrides = stated | pairs_of(training, "--training", "NAME=VALUE, e.g. --training schedule=cosine")
+    overrides = _overrides(
+        training,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_rows=batch_rows,
+        weight_decay=weight_decay,
+        dropout=dropout,
+        label_smoothing=label_smoothing,
+        patience=patience or None,
+    )
     settings = RunSettings(
         out=out, resume=resume, processes=processes, shard=shard, offline=not online, unsafe_execution=unsafe_execution
     )
@@ -141,6 +140,12 @@ def tune(
         score = _tune_candidate(spec, candidate, settings, overrides, trials=search)
     say(f"{candidate}: validation {score.value:.4f} ({score.low:.4f} to {score.high:.4f}, n = {score.n})")
     say(f"bundle: {out}")
+
+
+def _overrides(training: list[str] | None, **named: float | None) -> dict[str, Any]:
+    """Fields of the training config from their own options, where these are given, and from ``--training``."""
+    given = {name: value for name, value in named.items() if value is not None}
+    return given | pairs_of(training, "--training", "NAME=VALUE, e.g. --training schedule=cosine")
 
 
 # --------------------------------------------------------------------------------------------------- the three commands

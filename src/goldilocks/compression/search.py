@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from goldilocks import plugins
@@ -81,48 +81,77 @@ def search(
     Raises:
         MissingError: the plan names a compressor that there is not.
     """
-    prefer = plan.prefer
-    named = {name: plugins.load("compressors", name) for name in plan.only or plugins.names("compressors")}
-    current, best, at_hand = original, _measure_of(baseline, prefer), baseline
-    trials: list[CompressionTrial] = []
-    skipped: dict[str, str] = {}
+    compressors = {name: plugins.load("compressors", name) for name in plan.only or plugins.names("compressors")}
+    chain = _Chain(original, baseline, comparison, scratch, calibration, plan, progress)
     for kind in KINDS:
-        step = current
-        model = step.load()
-        for name, compressor in named.items():
-            if kind != compressor.KIND:
-                continue
-            reason = _not_applicable(compressor, step, model, calibration)
+        chain.apply({name: compressor for name, compressor in compressors.items() if kind == compressor.KIND})
+    if chain.model is not original:
+        chain.recalibrate()
+    # Another engine makes nothing smaller, and compiling for one takes a minute.
+    if chain.model.engine != "native" or plan.prefer == "latency":
+        chain.choose_engine()
+    taken = None if chain.model is original else chain.model
+    return SearchResult(tuple(chain.trials), tuple(chain.skipped.items()), taken)
+
+
+@dataclass(slots=True)
+class _Chain:
+    """The model that the steps so far have led to, and every trial on the way."""
+
+    model: SavedModel
+    measured: CompressionTrial
+    """Measurements of ``model``."""
+    comparison: Comparison
+    scratch: Path
+    calibration: Calibration
+    plan: SearchPlan
+    progress: Callable[[CompressionTrial], None]
+    trials: list[CompressionTrial] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Compressor -> why it was not tried."""
+
+    def apply(self, compressors: Mapping[str, Compressor]) -> None:
+        """Try the compressors of one kind on the model, and go on from the best form that passes and improves on it."""
+        base = self.model
+        loaded = base.load()
+        for name, compressor in compressors.items():
+            reason = _not_applicable(compressor, base, loaded, self.calibration)
             if reason:
-                skipped[name] = reason
+                self.skipped[name] = reason
                 continue
-            attempts = _levels(name, compressor, step, scratch / f"{len(trials):03d}", calibration, plan)
-            for tried, problem in attempts:
-                trial = failed(tried, problem) if problem else comparison.trial(tried)
-                trials.append(trial)
-                progress(trial)
+            folder = self.scratch / f"{len(self.trials):03d}"
+            for form, problem in _levels(name, compressor, base, folder, self.calibration, self.plan):
+                trial = failed(form, problem) if problem else self.comparison.trial(form)
+                self._record(trial)
                 if not trial.passed:
                     break
-                if _measure_of(trial, prefer) < best:
-                    current, best, at_hand = tried, _measure_of(trial, prefer), trial
-    if current is not original:
-        place = trials.index(at_hand)
-        fitted = recalibrated(current, at_hand, comparison, scratch / "recalibrated")
+                if self._improves(trial):
+                    self.model, self.measured = form, trial
+
+    def recalibrate(self) -> None:
+        """Fit the temperature of the model; its trial is replaced by one of the recalibrated form."""
+        place = self.trials.index(self.measured)
+        fitted = recalibrated(self.model, self.measured, self.comparison, self.scratch / "recalibrated")
         if fitted is not None:
-            current, at_hand = fitted
-            trials[place] = at_hand
-            progress(at_hand)
-    # Another engine makes nothing smaller, and compiling for one takes a minute.
-    if current.engine != "native" or prefer == "latency":
-        able, missing = alternatives(current)
-        skipped |= missing
-        for tried, trial in trials_of(current, able, comparison):
-            trials.append(trial)
-            progress(trial)
-            better = prefer != "J" or _measure_of(trial, prefer) < _measure_of(at_hand, prefer)
-            if better and is_faster(trial, at_hand):
-                current, at_hand = tried, trial
-    return SearchResult(tuple(trials), tuple(skipped.items()), None if current is original else current)
+            self.model, self.measured = fitted
+            self.trials[place] = self.measured
+            self.progress(self.measured)
+
+    def choose_engine(self) -> None:
+        """Measure the engines that can run the model, and take the fastest."""
+        engines, missing = alternatives(self.model)
+        self.skipped |= missing
+        for form, trial in trials_of(self.model, engines, self.comparison):
+            self._record(trial)
+            if (self.plan.prefer != "J" or self._improves(trial)) and is_faster(trial, self.measured):
+                self.model, self.measured = form, trial
+
+    def _record(self, trial: CompressionTrial) -> None:
+        self.trials.append(trial)
+        self.progress(trial)
+
+    def _improves(self, trial: CompressionTrial) -> bool:
+        return _measure_of(trial, self.plan.prefer) < _measure_of(self.measured, self.plan.prefer)
 
 
 def _not_applicable(compressor: Compressor, base: SavedModel, model: Model, calibration: Calibration) -> str | None:

@@ -146,14 +146,14 @@ def _over_disk(combination: _Combination, context: RaceContext) -> bool:
 
 def _members(context: RaceContext, trials: Sequence[Trial]) -> list[_Member]:
     """Finished candidates with probabilities, the best first; the majority answer adds nothing."""
-    dropped = context.workspace.read_dropped()
+    failures = context.workspace.read_failures()
     by_name = {candidate.name: candidate for candidate in context.pool.candidates}
     goal, rule = context.dataset.goal, context.rule
     assert rule is not None
     members = []
     for trial in trials:
         candidate = by_name.get(trial.candidate)
-        ready = trial.share >= 1 and not trial.repeat and trial.candidate not in dropped
+        ready = trial.share >= 1 and not trial.repeat and trial.candidate not in failures
         if candidate is None or not ready or candidate.model.family == "majority":
             continue
         answers = rule.answers(context.workspace.read_answers(trial.predictions, goal))

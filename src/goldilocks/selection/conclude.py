@@ -62,25 +62,8 @@ def conclude(
     footprints = _measured(setting, trials, measure)
     if footprints is None:
         return None
-    dataset = setting.dataset
-    setting.workspace.write_validation(dataset.goal, dataset.validation.gold)
-    records = RunRecords(
-        workspace=setting.workspace,
-        spec=setting.spec,
-        pool=setting.pool,
-        screening=setting.screening,
-        trials=trials,
-        machine=setting.machine,
-        gold=dataset.validation.gold,
-        goal=dataset.goal,
-        metric=setting.metric,
-        metric_name=metric_name,
-        data_fingerprint=dataset.fingerprint,
-        rule=setting.rule,
-        task=setting.task,
-        baselines=setting.workspace.read_baselines(),
-        compressed=setting.workspace.read_compressed() if compressed else {},
-    )
+    setting.workspace.write_validation(setting.dataset.goal, setting.dataset.validation.gold)
+    records = _records(setting, trials, metric_name, compressed=compressed)
     search = Search(
         seconds=setting.clock.elapsed(),
         trials=len(trials),
@@ -96,6 +79,26 @@ def conclude(
     return replace(decision, inputs=digests(setting.workspace, len(trials)))
 
 
+def _records(setting: RaceContext, trials: Sequence[Trial], metric_name: str, *, compressed: bool) -> RunRecords:
+    return RunRecords(
+        workspace=setting.workspace,
+        spec=setting.spec,
+        pool=setting.pool,
+        screening=setting.screening,
+        trials=trials,
+        machine=setting.machine,
+        gold=setting.dataset.validation.gold,
+        goal=setting.dataset.goal,
+        metric=setting.metric,
+        metric_name=metric_name,
+        data_fingerprint=setting.dataset.fingerprint,
+        rule=setting.rule,
+        task=setting.task,
+        baselines=setting.workspace.read_baselines(),
+        compressed=setting.workspace.read_compressed() if compressed else {},
+    )
+
+
 _ENDLESS = 1e9
 """Seconds that stand for what is left of a budget without end."""
 _CHEAP_SECONDS = 4.0
@@ -108,7 +111,7 @@ def _refit_on_half(decision: Decision, setting: RaceContext) -> bool:
     seconds = sum(trial.seconds for trial in workspace.read_trials() if trial.candidate == name and not trial.repeat)
     candidate = next(candidate for candidate in setting.pool.candidates if candidate.name == name)
     if (
-        setting.on_half is None
+        setting.start_on_half is None
         or candidate.model.remote
         or candidate.model.combined
         or workspace.half_answers(name) is not None
@@ -119,7 +122,7 @@ def _refit_on_half(decision: Decision, setting: RaceContext) -> bool:
         return False
     try:
         with time_limit(_PATIENCE * _CHEAP_SECONDS, f"{name}, on half of the rows"):
-            run = setting.on_half(candidate)
+            run = setting.start_on_half(candidate)
             run.advance(1.0)
             answers = run.predict(setting.dataset.validation.texts)
     except Exception as error:  # without the refit the prior stands
@@ -267,13 +270,13 @@ def _measured(
     by_name = {candidate.name: candidate for candidate in setting.pool.candidates}
     texts = setting.dataset.validation.texts[:FOOTPRINT_TEXTS]
     footprints: dict[str, Footprint] = {}
-    dropped = setting.workspace.read_dropped()
-    done = [trial for trial in trials if trial.share >= 1 and not trial.repeat and trial.candidate not in dropped]
+    failures = setting.workspace.read_failures()
+    done = [trial for trial in trials if trial.share >= 1 and not trial.repeat and trial.candidate not in failures]
     for number, trial in enumerate(done):
         setting.progress(FootprintStarted(trial.candidate, number + 1, len(done)))
-        with guard.watch("measuring", [trial.candidate]) as fallen:
+        with guard.watch("measuring", [trial.candidate]) as failed:
             footprints[trial.candidate] = _with_tokens(measure(by_name[trial.candidate], texts), trial)
-        if fallen:
+        if failed:
             footprints.pop(trial.candidate, None)
     return footprints if len(footprints) == len({trial.candidate for trial in done}) else None
 
@@ -357,11 +360,11 @@ def _unfinished(records: RunRecords, search: Search, forecasts: Forecasts, choic
     for purchase in records.trials:
         spent[purchase.candidate] = spent.get(purchase.candidate, 0.0) + purchase.seconds
     cut = {cut_candidate.candidate: cut_candidate.reason for cut_candidate in records.screening.cut}
-    dropped = records.workspace.read_dropped()
+    failures = records.workspace.read_failures()
     decided = {standing.candidate for standing in choice.standings}
     rows: list[Standing] = []
     for candidate in records.pool.candidates:
-        name, trial, failure = candidate.name, latest.get(candidate.name), dropped.get(candidate.name)
+        name, trial, failure = candidate.name, latest.get(candidate.name), failures.get(candidate.name)
         if name in decided:
             continue
         if failure is not None:

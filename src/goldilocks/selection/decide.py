@@ -167,20 +167,7 @@ def decide(
     """
     within, beyond = _within_limits(finished, spec)
     eligible = _eligible(within, gold, metric, spec, rule, n_draws)
-    expected = eligible.costs + monthly_loss(eligible.posterior.mean, spec.objective)
-    observed = eligible.costs + monthly_loss(eligible.losses, spec.objective)
-    winner = _winner(eligible, expected, spec.objective.indifference)
-    rng = np.random.default_rng(spec.seed)
-    timing = rng.standard_normal(eligible.noise.shape, dtype=np.float32) * eligible.cost_errors.astype(np.float32)
-    noise = monthly_loss(eligible.noise, spec.objective) + timing
-    best = best_set(observed, noise, step=float(monthly_loss(eligible.step, spec.objective)))
-    tied = {eligible.names[i] for i in np.flatnonzero(best.members).tolist()} | {eligible.names[winner]}
-    losses, future = _loss_draws(eligible, prospects, rng)
-    drawn = eligible.costs + monthly_loss(losses, spec.objective) + timing
-    future_j = np.array([prospect.cost for prospect in prospects.members]) + monthly_loss(future, spec.objective)
-    names = [*eligible.names, *(prospect.candidate for prospect in prospects.members)]
-    p_best, regret = _probabilities(names, np.concatenate([drawn, future_j], axis=1), winner)
-    costs = _MonthlyCosts(observed, expected, noise, best, winner, tied, p_best)
+    costs = _monthly_costs(eligible, prospects, spec)
     rows = _rows(eligible, costs, metric, spec)
     rows += [replace(standing_of(candidate, "excluded"), reason=reason) for candidate, reason in beyond]
     ranges = decision_map(
@@ -192,15 +179,15 @@ def decide(
     return Choice(
         winner=rows[0],
         standings=tuple(rows),
-        tied=tuple(row.candidate for row in rows if row.candidate in tied),
+        tied=tuple(row.candidate for row in rows if row.candidate in costs.tied),
         map=ranges,
-        expected_regret=regret,
-        loss_noise=_loss_noise(eligible, best, ranges, expected),
-        p_best=p_best,
+        expected_regret=costs.expected_regret,
+        loss_noise=_loss_noise(eligible, costs.best, ranges, costs.expected),
+        p_best=costs.p_best,
         names=tuple(eligible.names),
         item_losses=eligible.table.per_item,
-        loss_draws=losses,
-        j_draws=drawn,
+        loss_draws=costs.loss_draws,
+        j_draws=costs.draws,
         seed_spread=eligible.table.spread.relative,
     )
 
@@ -220,6 +207,40 @@ class _MonthlyCosts:
     tied: Collection[str]
     """The best set, by name."""
     p_best: Mapping[str, float]
+    expected_regret: float
+    """See ``Choice.expected_regret``."""
+    loss_draws: npt.NDArray[np.float64]
+    """Draws of the losses from the posterior, ``(n_draws, n_candidates)``."""
+    draws: npt.NDArray[np.float64]
+    """Draws of J, errors of the timing included, in the same shape."""
+
+
+def _monthly_costs(eligible: _Eligible, prospects: Prospects, spec: TaskSpec) -> _MonthlyCosts:
+    """J of the eligible candidates with its errors, the winner by it, and what is known of the others beside it."""
+    expected = eligible.costs + monthly_loss(eligible.posterior.mean, spec.objective)
+    observed = eligible.costs + monthly_loss(eligible.losses, spec.objective)
+    winner = _winner(eligible, expected, spec.objective.indifference)
+    rng = np.random.default_rng(spec.seed)
+    timing = rng.standard_normal(eligible.noise.shape, dtype=np.float32) * eligible.cost_errors.astype(np.float32)
+    noise = monthly_loss(eligible.noise, spec.objective) + timing
+    best = best_set(observed, noise, step=float(monthly_loss(eligible.step, spec.objective)))
+    losses, future = _loss_draws(eligible, prospects, rng)
+    draws = eligible.costs + monthly_loss(losses, spec.objective) + timing
+    future_j = np.array([prospect.cost for prospect in prospects.members]) + monthly_loss(future, spec.objective)
+    names = [*eligible.names, *(prospect.candidate for prospect in prospects.members)]
+    p_best, regret = _probabilities(names, np.concatenate([draws, future_j], axis=1), winner)
+    return _MonthlyCosts(
+        observed=observed,
+        expected=expected,
+        noise=noise,
+        best=best,
+        winner=winner,
+        tied={eligible.names[i] for i in np.flatnonzero(best.members).tolist()} | {eligible.names[winner]},
+        p_best=p_best,
+        expected_regret=regret,
+        loss_draws=losses,
+        draws=draws,
+    )
 
 
 def _rows(eligible: _Eligible, costs: _MonthlyCosts, metric: Metric, spec: TaskSpec) -> list[Standing]:

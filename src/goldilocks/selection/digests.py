@@ -22,7 +22,7 @@ _TASK_LINES = (b"folder:", b"budget_seconds:")
 def digests(workspace: Workspace, n_trials: int) -> dict[str, str]:
     """File, relative to the run's folder -> SHA-256; of ``trials.jsonl`` the first ``n_trials`` lines."""
     digests = {workspace.task.name: _digest_of_task(workspace), workspace.trials.name: _of_lines(workspace, n_trials)}
-    inputs = (workspace.baselines, workspace.data, workspace.pool, workspace.screening, workspace.dropped)
+    inputs = (workspace.baselines, workspace.data, workspace.pool, workspace.screening, workspace.failures)
     for path in (*inputs, workspace.experience, workspace.gold):
         if path.exists():
             digests[path.name] = sha256_of(path)

@@ -85,5 +85,5 @@ class Guard:
         if failures:
             gc.collect()  # a model that was too large lives on in the frames of its error
         for failure in failures:
-            self.workspace.add_dropped(failure)
+            self.workspace.add_failure(failure)
             self.progress(CandidateFailed(failure, self.clock.left()))

@@ -51,7 +51,7 @@ def finish_cheapest(setting: RaceContext, policy: Policy) -> None:
     """
     for name in cheap_candidates(setting.pool, setting.clock.budget_seconds):
         done = {trial.candidate for trial in setting.workspace.read_trials() if trial.share >= 1}
-        if any(map(decides, done - set(setting.workspace.read_dropped()))):
+        if any(map(decides, done - set(setting.workspace.read_failures()))):
             return
         spent = setting.clock.elapsed()
         clock = Clock(max(setting.clock.budget_seconds, spent + OVERDRAFT_SECONDS), spent)

@@ -94,43 +94,33 @@ def loss_table(
     runs = [run for member in members for run in member.runs()]
     counts = np.array([1 + len(member.further) for member in members])
     firsts = np.cumsum(counts) - counts
-    reviews: dict[int, tuple[float, float]] = {}
     if rule is None or rule.count is None:
-        table = pseudo_values(metric, gold, [run.answers for run in runs], seed=seed)
-        per_item = np.asarray(loss_of(metric, table))
-        losses = np.array([run.trial.loss for run in runs])
-        # An item without which the metric is not defined tells nothing about the others.
-        per_item = np.where(np.isfinite(per_item), per_item, losses)
-        shares = steps = is_share(table, metric.RANGE)
-        bounded = True
+        by_run = _losses_by_metric(runs, gold, metric, seed)
     else:
-        raw = np.stack([rule.count(gold, run.answers) for run in runs], axis=1)
-        per_item, reviewed = _with_reviews(raw, runs, rule)
-        reviews = {place: reviewed[first] for place, first in enumerate(firsts.tolist()) if first in reviewed}
-        losses = per_item.mean(axis=0)
-        steps = is_share(per_item, (0.0, 1.0))
-        bounded = bool(per_item.max() <= 1 + 1e-6)
-        shares = is_share(pseudo_values(metric, gold, [members[0].answers], seed=seed), metric.RANGE)
+        by_run = _losses_by_errors(runs, gold, metric, rule, seed)
     ends = (firsts + counts).tolist()
-    listed = losses.tolist()
+    listed = by_run.losses.tolist()
     seed_losses = tuple(tuple(listed[first:end]) for first, end in zip(firsts.tolist(), ends, strict=True))
     pairs = [
         pair
         for place, first in enumerate(firsts.tolist())
         if counts[place] > 1
-        for pair in pairs_of(seed_losses[place], list(per_item[:, first : first + counts[place]].T))
+        for pair in pairs_of(seed_losses[place], list(by_run.per_item[:, first : first + counts[place]].T))
     ]
     spread = learnt_spread(recorded_experience().seed_spread, pairs)
+    per_item = by_run.per_item
     if len(runs) > len(members):
         per_item = np.add.reduceat(per_item, firsts, axis=1) / counts
-    means = np.add.reduceat(losses, firsts) / counts
+    means = np.add.reduceat(by_run.losses, firsts) / counts
     return LossTable(
         per_item=per_item,
         losses=means,
-        bounded=bounded,
-        steps=steps,
-        is_share=shares,
-        reviews=reviews,
+        bounded=by_run.bounded,
+        steps=by_run.steps,
+        is_share=by_run.is_share,
+        reviews={
+            place: by_run.reviews[first] for place, first in enumerate(firsts.tolist()) if first in by_run.reviews
+        },
         seed_losses=seed_losses,
         spread=spread,
         seed_errors=np.array(
@@ -139,6 +129,48 @@ def loss_table(
                 for member, loss, count in zip(members, means.tolist(), counts.tolist(), strict=True)
             ]
         ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _RunLosses:
+    """As ``LossTable``, for each run instead of each candidate."""
+
+    per_item: npt.NDArray[np.float64]
+    """``(n_items, n_runs)``."""
+    losses: npt.NDArray[np.float64]
+    """``(n_runs,)``."""
+    bounded: bool
+    steps: bool
+    is_share: bool
+    reviews: Mapping[int, tuple[float, float]]
+    """Position of a run -> as ``LossTable.reviews``."""
+
+
+def _losses_by_metric(runs: Sequence[SeedRun], gold: Sequence[Gold], metric: Metric, seed: int) -> _RunLosses:
+    table = pseudo_values(metric, gold, [run.answers for run in runs], seed=seed)
+    per_item = np.asarray(loss_of(metric, table))
+    losses = np.array([run.trial.loss for run in runs])
+    # An item without which the metric is not defined tells nothing about the others.
+    per_item = np.where(np.isfinite(per_item), per_item, losses)
+    share = is_share(table, metric.RANGE)
+    return _RunLosses(per_item, losses, bounded=True, steps=share, is_share=share, reviews={})
+
+
+def _losses_by_errors(
+    runs: Sequence[SeedRun], gold: Sequence[Gold], metric: Metric, rule: LossRule, seed: int
+) -> _RunLosses:
+    """Losses in money of the errors that ``rule`` counts; ``metric`` is only displayed."""
+    assert rule.count is not None
+    errors = np.stack([rule.count(gold, run.answers) for run in runs], axis=1)
+    per_item, reviews = _with_reviews(errors, runs, rule)
+    return _RunLosses(
+        per_item,
+        per_item.mean(axis=0),
+        bounded=bool(per_item.max() <= 1 + 1e-6),
+        steps=is_share(per_item, (0.0, 1.0)),
+        is_share=is_share(pseudo_values(metric, gold, [runs[0].answers], seed=seed), metric.RANGE),
+        reviews=reviews,
     )
 
 

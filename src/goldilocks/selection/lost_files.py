@@ -22,8 +22,8 @@ def forget_lost(workspace: Workspace) -> tuple[str, ...]:
     Returns:
         The candidates.
     """
-    trials, dropped = workspace.read_trials(), workspace.read_dropped()
-    lost = [trial for trial in trials if not _has_files(workspace, trial, model=trial.candidate not in dropped)]
+    trials, failures = workspace.read_trials(), workspace.read_failures()
+    lost = [trial for trial in trials if not _has_files(workspace, trial, model=trial.candidate not in failures)]
     if not lost:
         return ()
     first: dict[str, Trial] = {}  # of each candidate: what follows it was trained on from there

@@ -42,9 +42,9 @@ class Forecasts:
 def forecasts_of(records: RunRecords, finished: Sequence[Finished]) -> Forecasts:
     """Forecasts from the posterior that the race goes by (``Standings.forecast``)."""
     screened_in = set(records.screening.kept)
-    dropped = records.workspace.read_dropped()
+    failures = records.workspace.read_failures()
     pool = [candidate for candidate in records.pool.candidates if candidate.name in screened_in]
-    done = {standing.candidate.name for standing in finished} | set(dropped)
+    done = {standing.candidate.name for standing in finished} | set(failures)
     names = [candidate.name for candidate in pool if candidate.name not in done]
     standings = Standings(
         pool=pool,
@@ -58,7 +58,7 @@ def forecasts_of(records: RunRecords, finished: Sequence[Finished]) -> Forecasts
         experience=records.workspace.read_experience(),
         trials=[trial for trial in records.trials if trial.candidate in screened_in],
         seed=records.spec.seed,
-        dropped=dropped,
+        excluded=failures,
     )
     if "epochs" not in records.spec.training:
         standings.shortenable = {candidate.name for candidate in pool if can_be_shortened(candidate)}

@@ -79,7 +79,7 @@ class RaceContext:
     repeat: Callable[[Candidate, int], TrainingRun] | None = None
     """Makes a run from scratch with another training seed, the task's plus this number; ``None``: further seeds are not
     for sale."""
-    on_half: Callable[[Candidate], TrainingRun] | None = None
+    start_on_half: Callable[[Candidate], TrainingRun] | None = None
     """Makes a run on half of the training rows, for the learning curve of the winner; ``None``: there is none."""
     workers: Workers | None = None
     """What carries out the purchases (``plugins.load("executors", ...).open_workers``); ``None``: this process."""
@@ -122,8 +122,8 @@ class _Race:
     def __init__(self, setting: RaceContext, policy: Policy, workers: Workers) -> None:
         self.setting, self.policy, self.workers = setting, policy, workers
         self.guard = Guard(setting.workspace, setting.clock, setting.progress)
-        self.dropped = set(setting.workspace.read_dropped())
-        self.too_slow: set[str] = set()
+        self.failed = set(setting.workspace.read_failures())
+        self.out_of_time: set[str] = set()
         """Candidates whose answers would have taken longer than was left: a resumed search tries them again."""
         self.standings = _standings(setting)
         self.members = {candidate.name: candidate for candidate in self.standings.pool}
@@ -131,13 +131,13 @@ class _Race:
         self.reserve = setting.reserve
         self.in_flight: dict[str, tuple[TrialRequest, float]] = {}
         """Candidate -> what is in flight, and when it began."""
-        self.lost: Counter[str] = Counter()
+        self.workers_lost: Counter[str] = Counter()
         """Workers that ended while they ran a candidate."""
         self.stopped = ""
         """Why no more is bought; empty: something may be."""
         self.full = ""
         """Why the disk limit ended the race."""
-        self._update_dropped()
+        self._update_excluded()
         self.context = TrialContext(
             setting.dataset,
             setting.metric,
@@ -162,7 +162,7 @@ class _Race:
                 break
             name, result = self.workers.wait()
             self._collect(name, result)
-        self.standings.dropped = set(self.standings.dropped) - self.too_slow  # nothing went wrong with them
+        self.standings.excluded = set(self.standings.excluded) - self.out_of_time  # nothing went wrong with them
         if not self.setting.only:
             _check_decides(self.standings, self.setting, self.full)
         return tuple(self.standings.trials), self.stopped
@@ -221,9 +221,9 @@ class _Race:
         return after if after > 0 or self._has_winner() else left
 
     def _has_winner(self) -> bool:
-        dropped = self.standings.dropped
+        excluded = self.standings.excluded
         finished = (trial.candidate for trial in self.standings.trials if trial.share >= 1)
-        return any(decides(name) for name in finished if name not in dropped)
+        return any(decides(name) for name in finished if name not in excluded)
 
     def _submit(self, name: str, rung: int, why: str) -> None:
         candidate, standings, clock = self.members[name], self.standings, self.setting.clock
@@ -284,17 +284,17 @@ class _Race:
             try:
                 trial = self._received(request, result())
             except WorkerLostError as error:
-                self._lose(request, str(error))
+                self._on_lost_worker(request, str(error))
                 return
             finally:
                 del self.in_flight[name], self.standings.pending[name]
         if failed:
-            self.dropped.update(failure.candidate for failure in failed)
-            self._update_dropped()
+            self.failed.update(failure.candidate for failure in failed)
+            self._update_excluded()
         elif trial is None and self.setting.clock.left() > self.reserve.seconds(self.standings.trials):
-            self.too_slow.add(name)
+            self.out_of_time.add(name)
             self.setting.progress(AnswersTooSlow(name, self.setting.clock.left()))
-            self._update_dropped()
+            self._update_excluded()
         elif trial is None:  # the budget ended in the middle of the rung
             self.stopped = _BUDGET_ENDED
         else:
@@ -314,43 +314,43 @@ class _Race:
         workspace.inside(result.trial.predictions)
         return replace(result.trial, elapsed=self.setting.clock.elapsed())
 
-    def _lose(self, request: TrialRequest, reason: str) -> None:
+    def _on_lost_worker(self, request: TrialRequest, reason: str) -> None:
         """A worker ended: its rung is lost; a candidate that ended several is taken to be the cause."""
-        self.lost[request.name] += 1
+        self.workers_lost[request.name] += 1
         self.setting.progress(WorkerLost(request.candidate.name, request.share, reason))
-        if self.lost[request.name] >= _MAX_LOST:
+        if self.workers_lost[request.name] >= _MAX_WORKERS_LOST:
             raise IntegrityError(
-                f"{_MAX_LOST} workers have ended while they ran it ({reason}); it may need more memory than a worker "
-                "has."
+                f"{_MAX_WORKERS_LOST} workers have ended while they ran it ({reason}); it may need more memory than a "
+                "worker has."
             )
 
     def _record(self, request: TrialRequest, trial: Trial) -> None:
         standings, setting, name = self.standings, self.setting, request.candidate.name
         standings.trials.append(trial)
-        self._update_dropped()
+        self._update_excluded()
         standings.begun_before.discard(name)
         if trial.share < 1 and name not in self.context.runs and not self.workers.in_process:
             standings.begun_before.add(name)  # the next rung begins in a fresh process
         setting.workspace.add_trial(trial)
         setting.progress(PurchaseFinished(trial, setting.clock.left()))
         if trial.share >= 1 and not request.repeat and setting.measure is not None:
-            self.dropped.update(_measure(request.candidate, setting, self.guard, self.reserve))
-            self._update_dropped()
+            self.failed.update(_measure(request.candidate, setting, self.guard, self.reserve))
+            self._update_excluded()
 
-    def _update_dropped(self) -> None:
+    def _update_excluded(self) -> None:
         """Candidates that failed or are too slow for what is left, students with nothing to learn from yet, and those
         that are not to be bought.
         """
         only = self.setting.only
         others = set(self.members) - set(only) if only else set[str]()
         waiting = (
-            without_teacher(self.standings.pool, self.standings.trials, self.dropped) if self.students else set[str]()
+            without_teacher(self.standings.pool, self.standings.trials, self.failed) if self.students else set[str]()
         )
-        self.standings.dropped = self.dropped | self.too_slow | waiting | others
+        self.standings.excluded = self.failed | self.out_of_time | waiting | others
 
     def _give_up(self, request: TrialRequest, reason: str) -> None:
         elapsed = self.setting.clock.elapsed()
-        self.setting.workspace.add_dropped(Failure(request.name, "race", reason, request.limit, elapsed))
+        self.setting.workspace.add_failure(Failure(request.name, "race", reason, request.limit, elapsed))
 
 
 def _standings(setting: RaceContext) -> Standings:
@@ -369,13 +369,13 @@ def _standings(setting: RaceContext) -> Standings:
         trials=_checked(setting, screened_in),
         restart_seconds=setting.restart_seconds,
         seed=setting.spec.seed,
-        dropped=setting.workspace.read_dropped(),
+        excluded=setting.workspace.read_failures(),
     )
     if "epochs" not in setting.spec.training:
         standings.shortenable = {candidate.name for candidate in standings.pool if can_be_shortened(candidate)}
     if setting.repeat is not None:
         standings.seeds = seeds_available(standings.pool)
-    standings.dropped = {*standings.dropped, *without_teacher(standings.pool, standings.trials, standings.dropped)}
+    standings.excluded = {*standings.excluded, *without_teacher(standings.pool, standings.trials, standings.excluded)}
     standings.begun_before = {trial.candidate for trial in standings.trials}
     return standings
 
@@ -437,7 +437,7 @@ _BUDGET_ENDED = "the budget ended"
 _FIRST_FINISHED = "the first candidate is finished"
 _OVERDRAFT = 0.05
 """Share of the budget by which a candidate that is already trained may overdraw it to be scored on the test part."""
-_MAX_LOST = 2
+_MAX_WORKERS_LOST = 2
 """Workers that may end while they run one candidate, before it is excluded."""
 FOOTPRINT_TEXTS = 64
 """Validation texts that a footprint is measured on."""
@@ -454,10 +454,10 @@ def _why_stopped(policy: Policy, standings: Standings) -> str:
 
 def _check_decides(standings: Standings, setting: RaceContext, full: str) -> None:
     """Check that a candidate other than the majority answer is finished, or raise what ``race`` says."""
-    done = {trial.candidate for trial in standings.trials if trial.share >= 1} - set(standings.dropped)
+    done = {trial.candidate for trial in standings.trials if trial.share >= 1} - set(standings.excluded)
     if any(map(decides, done)):
         return
-    if standings.dropped and not any(map(decides, standings.candidates)):
+    if standings.excluded and not any(map(decides, standings.candidates)):
         raise InputError(_nothing_left(sorted(done), setting.workspace))
     if full:
         raise BudgetError(
@@ -475,7 +475,7 @@ def _check_decides(standings: Standings, setting: RaceContext, full: str) -> Non
 
 def _nothing_left(baselines: Sequence[str], workspace: Workspace) -> str:
     """The error message of a race in which all candidates except the finished ``baselines`` failed."""
-    failures = workspace.read_dropped().values()
+    failures = workspace.read_failures().values()
     if not failures:
         return (
             "every candidate left learns from another (methods such as distil), and none has finished; "
@@ -485,7 +485,7 @@ def _nothing_left(baselines: Sequence[str], workspace: Workspace) -> str:
     left = f"only the baseline {' and '.join(baselines)} was finished" if baselines else "no candidate is left"
     return (
         f"{left}: {last.candidate} failed ({last.reason.rstrip('.')}){', as did the others' if others else ''}, "
-        f"see {workspace.dropped}; fix that, then start again with another --out."
+        f"see {workspace.failures}; fix that, then start again with another --out."
     )
 
 

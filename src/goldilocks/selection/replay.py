@@ -15,7 +15,7 @@ import numpy as np
 from goldilocks.errors import InputError
 from goldilocks.protocols import Policy
 from goldilocks.records import Trial
-from goldilocks.selection.shorter_finish import SHORTFALL, SPARE, least_share
+from goldilocks.selection.shorter_finish import PLANNED_USE, SHORTFALL, least_share
 from goldilocks.selection.standings import Standings
 
 
@@ -77,7 +77,7 @@ def replay(standings: Standings, recorded: Sequence[Trial], policy: Policy, *, b
 
 
 def _share_in(left: float, seconds: float, done: float, planned: float) -> float:
-    """Share of its schedule that a run ends with: the planned one, or what its pace allows where that is less.
+    """Share of its schedule that a run ends with: the planned one, or what its speed allows where that is less.
 
     Args:
         left: Seconds that are left.
@@ -87,7 +87,7 @@ def _share_in(left: float, seconds: float, done: float, planned: float) -> float
     """
     if seconds * (planned - done) / (1 - done) <= left:
         return planned
-    reachable = done + SPARE * left / seconds * (1 - done)
+    reachable = done + PLANNED_USE * left / seconds * (1 - done)
     return reachable if reachable >= float(least_share(np.array(done))) else planned
 
 

@@ -135,7 +135,7 @@ class RunStore:
         """The candidate's run from scratch with another seed: the task's plus ``number``."""
         return self._run(candidate, self.seed + number)
 
-    def on_half(self, candidate: Candidate) -> Run:
+    def start_on_half(self, candidate: Candidate) -> Run:
         """The candidate's run on half of the training rows, in which every label occurs about as often."""
         return self._run(candidate, self.seed, _first_share(self.dataset.train, 0.5, self.seed))
 
@@ -179,7 +179,7 @@ class RunStore:
             named = str(read_object(chosen).get("teacher"))
             teacher = next((candidate for candidate in pool if candidate.name == named), None)
         else:
-            teacher = teacher_of(student, pool, self.workspace.read_trials(), self.workspace.read_dropped())
+            teacher = teacher_of(student, pool, self.workspace.read_trials(), self.workspace.read_failures())
         if teacher is None:
             raise InputError(
                 f"{student.name}: learns from a finished candidate, and there is none on this machine; "

@@ -103,34 +103,31 @@ def screen(
     models = _models(pool) if dataset.goal.one_label else []
     may_cut = len(models) > plan.keep
     n_rows = plan.rows or (_ROWS if may_cut else _ROWS_NONE_CUT)
-    limit = plan.seconds_limit * (1.0 if may_cut else _LIMIT_NONE_CUT)
+    budget = _ProbeBudget(started, plan.seconds_limit * (1.0 if may_cut else _LIMIT_NONE_CUT), equal=not may_cut)
     texts, labels = _sample(dataset, n_rows, plan.seed) if models else ((), np.zeros(0, dtype=np.int64))
     probes: list[ProbeResult] = []
-    out: set[str] = set()
-    pace = 0.0  # seconds per weight in the blocks, at the slowest so far
-    for place, facts in enumerate(models):
-        spent = time.monotonic() - started
-        seconds = max(limit - spent, 0.0) / (len(models) - place)
-        if probes and (spent + pace * _body(facts) > limit if may_cut else seconds < _MIN_SECONDS):
+    excluded: set[str] = set()
+    for place, info in enumerate(models):
+        seconds = budget.seconds(len(models) - place)
+        if probes and not budget.suffices(info, seconds):
             continue
-        names = [candidate.name for candidate in pool.candidates if _name(candidate.model) == _name(facts)]
+        names = [candidate.name for candidate in pool.candidates if _name(candidate.model) == _name(info)]
         try:
             with watch(names) if watch else nullcontext(()) as failed:
-                timing = _Timing(started + spent, started + (limit if may_cut else spent + seconds))
-                states = features(facts, texts, limit - spent if may_cut else seconds)
-                probes.append(_probe(facts, states, labels[: len(states)], plan.seed, plan.resamples, timing))
+                timing = _Timing.begin(seconds)
+                probes.append(_probe(info, features(info, texts, seconds), labels, plan, timing))
         except OutOfTimeError:  # as where there was no time to begin: its candidates go on
             continue
         if failed:
-            out.update(names)
+            excluded.update(names)
             continue
-        pace = max(pace, probes[-1].seconds / _body(facts))
+        budget.take(info, probes[-1].seconds)
         progress(ModelScreened(probes[-1]))
     kept, cut = _divide(pool, probes, plan.keep)
     return Screening(
         looks=tuple(probes),
         rankings=_rankings(probes, {_name(model): model.parameters for model in models}, plan.seed),
-        kept=tuple(name for name in kept if name not in out),
+        kept=tuple(name for name in kept if name not in excluded),
         cut=cut,
         seconds=time.monotonic() - started,
         data_fingerprint=dataset.fingerprint,
@@ -193,6 +190,32 @@ def _sample(dataset: Dataset, rows: int, seed: int) -> tuple[tuple[Text, ...], I
     return tuple(dataset.train.texts[place] for place in order.tolist()), labels[order]
 
 
+@dataclass(slots=True)
+class _ProbeBudget:
+    """Seconds for the probes: each model gets an equal share of what is left, or as much of it as it needs."""
+
+    started: float
+    """On the monotonic clock."""
+    limit: float
+    """Seconds in all."""
+    equal: bool
+    seconds_per_weight: float = 0.0
+    """Of the slowest probe so far, per weight in the blocks."""
+
+    def seconds(self, n_models: int) -> float:
+        """What the next of so many models that are left may take."""
+        left = self.limit - (time.monotonic() - self.started)
+        return max(left, 0.0) / n_models if self.equal else left
+
+    def suffices(self, info: ModelInfo, seconds: float) -> bool:
+        """Whether a probe of a model would probably end in time."""
+        return seconds >= _MIN_SECONDS if self.equal else self.seconds_per_weight * _body(info) <= seconds
+
+    def take(self, info: ModelInfo, seconds: float) -> None:
+        """Count a probe."""
+        self.seconds_per_weight = max(self.seconds_per_weight, seconds / _body(info))
+
+
 @dataclass(frozen=True, slots=True)
 class _Timing:
     """When a probe began, and when it should have ended, on the monotonic clock."""
@@ -200,13 +223,23 @@ class _Timing:
     started: float
     until: float
 
+    @classmethod
+    def begin(cls, seconds: float) -> _Timing:
+        """Of a probe that begins now."""
+        now = time.monotonic()
+        return cls(now, now + seconds)
+
     def over(self) -> bool:
         """Whether its time is up."""
         return time.monotonic() > self.until
 
 
-def _probe(info: ModelInfo, features: Floats, labels: Ints, seed: int, resamples: int, timing: _Timing) -> ProbeResult:
-    """The estimates of one model from its features ``(n_texts, depth + 1, width)``: the probe's, and others in time."""
+def _probe(info: ModelInfo, features: Floats, labels: Ints, plan: ScreeningPlan, timing: _Timing) -> ProbeResult:
+    """The estimates of one model from its features ``(n_texts, depth + 1, width)``: the probe's, and others in time.
+
+    Features may be those of the first texts only; the labels are of all.
+    """
+    labels, seed, resamples = labels[: len(features)], plan.seed, plan.resamples
     layers = [np.ascontiguousarray(features[:, layer]) for layer in range(features.shape[1])]
     best = _best_layer(layers, labels, seed, timing)
     errors: list[float] = []

@@ -183,9 +183,9 @@ def saved_by_seed(expected: Floats, moved: Floats, best: int) -> Floats:
     return np.where(moved > 0, moved * (z * ndtr(z) + density), 0.0)
 
 
-def seeds_in(dropped: Iterable[str], candidate: str) -> bool:
+def seeds_in(failed: Iterable[str], candidate: str) -> bool:
     """Whether a second seed of a candidate failed: another is not bought."""
-    return any(name.startswith(f"{candidate} (seed ") for name in dropped)
+    return any(name.startswith(f"{candidate} (seed ") for name in failed)
 
 
 def seed_name(candidate: str, repeat: int) -> str:

@@ -29,21 +29,21 @@ MIN_SHARE = 0.25
 it is."""
 MIN_UNSEEN = 0.5
 """By judgement: the same of a run that has not begun. One epoch of LoRA on 8,000 rows was worse than a head."""
-MIN_UNDER_WAY = 0.1
+MIN_SHARE_UNDER_WAY = 0.1
 """By judgement: share of the schedule without which a run that turns out to be too slow while it trains is given up."""
-AHEAD = 0.25
-"""By judgement: share of a shortened run that lies ahead at least when it is shortened."""
+MIN_REMAINING = 0.25
+"""By judgement: share of a shortened run that remains at least when it is shortened."""
 SHORTFALL = 1.0
 """Log loss that a shortened run lacks at its end, as a share of what the full run lacks after as many epochs. By
 judgement: the few runs measured were about as good as such a part of the full run (``docs/race.md``)."""
-SPARE = 0.9
-"""Share of the seconds left that the rest of a run is planned to take when it is shortened under way."""
+PLANNED_USE = 0.9
+"""Share of the seconds left that the remainder of a run is planned to take when it is shortened under way."""
 MARGIN = 0.1
 """Share of its seconds by which a shortened run is planned to end early; a slower one is shortened while it trains."""
 _ENDLESS = 1e12
 """Seconds that stand for a budget without end."""
-_MIN_LOOK = 2.0
-"""Seconds left below which the pace is no longer looked at."""
+_MIN_CHECKED = 2.0
+"""Seconds left below which the training speed is no longer checked."""
 
 
 @runtime_checkable
@@ -74,7 +74,7 @@ def can_be_shortened(candidate: Candidate) -> bool:
 
 def least_share(done: Floats) -> Floats:
     """Share of the schedule at which runs may end at the earliest, from the share that is over."""
-    return np.where(done > 0, np.maximum(MIN_SHARE, done / (1 - AHEAD)), MIN_UNSEEN)
+    return np.where(done > 0, np.maximum(MIN_SHARE, done / (1 - MIN_REMAINING)), MIN_UNSEEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def finishes(times: RunTimes, beside: Floats, left: float, errors: Floats, can: 
     """The longest schedule of each candidate that fits; the full one where none does.
 
     A run that has begun is shortened where it might not fit by one standard deviation of its seconds; one that has not
-    keeps its full schedule as long as that is predicted to fit, as its pace will be known before most is spent.
+    keeps its full schedule as long as that is predicted to fit, as its speed will be known before most is spent.
 
     Args:
         times: Of the rest of each run.
@@ -146,31 +146,31 @@ def train_to_end(
     planned: float,
     left: Callable[[], float],
     on_step: Callable[[float], None],
-    look: Callable[[], None] | None = None,
+    time_answers: Callable[[], None] | None = None,
 ) -> None:
     """Train to the end of the planned schedule, or to that of a shorter one where the run is slower than needed.
 
-    Its pace is looked at when half of the time is over, then half of the rest, and so on. The run is left unfinished
-    (``run.share`` below 1) where not even ``MIN_UNDER_WAY`` of its schedule fits.
+    Its speed is checked when half of the time is over, then half of the remaining time, and so on. The run is left
+    unfinished (``run.share`` below 1) where not even ``MIN_SHARE_UNDER_WAY`` of its schedule fits.
 
     Args:
         run: Where it stands.
         planned: Share of its schedule that it is to have, 1 for all.
         left: Seconds that are left for training.
         on_step: Called with the share done.
-        look: Called once, when a quarter of the time is over; it may correct what ``left`` says.
+        time_answers: Called once, when a quarter of the time is over; it may correct what ``left`` says.
     """
     if planned < run.schedule_share:
         run.shorten(planned)
     while run.share < 1 and (seconds := left()) > 0:
-        part = 0.5 if look is None else 0.75
-        until = seconds * part if _MIN_LOOK < seconds < float("inf") else 0.0
+        part = 0.5 if time_answers is None else 0.75
+        until = seconds * part if _MIN_CHECKED < seconds < float("inf") else 0.0
         steps = _steps_until(run, lambda until=until: left() <= until, on_step)  # type: ignore[misc]
         if run.share < 1:
-            if look is not None:
-                look()
-                look = None
-            _keep_pace(run, steps, left())
+            if time_answers is not None:
+                time_answers()
+                time_answers = None
+            _shorten_if_slow(run, steps, left())
 
 
 def _steps_until(
@@ -187,16 +187,16 @@ def _steps_until(
     return steps
 
 
-def _keep_pace(run: ShortensSchedule, steps: Sequence[tuple[float, float]], left: float) -> None:
-    """Shorten the run where its pace, in the later half of these steps, is too slow for the seconds left."""
+def _shorten_if_slow(run: ShortensSchedule, steps: Sequence[tuple[float, float]], left: float) -> None:
+    """Shorten the run where, at its speed in the later half of these steps, it would not end in the seconds left."""
     now, share = time.monotonic(), run.share
     middle = (steps[0][0] + now) / 2  # loading, and frozen layers that run once, are over by then
-    since = next((step for step in steps if step[0] >= middle), steps[-1])
-    if share <= since[1] or left <= 0:
+    since, share_then = next((step for step in steps if step[0] >= middle), steps[-1])
+    if share <= share_then or left <= 0:
         return
-    pace = (now - since[0]) / (share - since[1])
-    if (1 - share) * pace <= left:
+    full_run_seconds = (now - since) / (share - share_then)
+    if (1 - share) * full_run_seconds <= left:
         return
-    end = (share + SPARE * left / pace) * run.schedule_share
-    if end >= MIN_UNDER_WAY:  # its seconds are spent: a finished run is worth more than one that is thrown away
+    end = (share + PLANNED_USE * left / full_run_seconds) * run.schedule_share
+    if end >= MIN_SHARE_UNDER_WAY:  # its seconds are spent: a finished run is worth more than one that is thrown away
         run.shorten(end)

@@ -66,7 +66,7 @@ class Standings:
     experience: Experience = field(default_factory=recorded_experience)
     begun_before: set[str] = field(default_factory=set)
     """Candidates whose run was begun by another process: the kept output of frozen layers is gone, they run again."""
-    dropped: Collection[str] = ()
+    excluded: Collection[str] = ()
     """Candidates that failed: they cannot be bought; their scores are still evidence about related ones."""
     chance: float | None = None
     """Loss of the majority answer; ``None``: taken from the family ``majority`` once it has run."""
@@ -140,7 +140,7 @@ class Standings:
     @property
     def candidates(self) -> Sequence[str]:
         """Names of those that did not fail and are not in flight, in the order of the pool."""
-        out = {*self.dropped, *self.pending}
+        out = {*self.excluded, *self.pending}
         return [name for name in self._place if name not in out]
 
     @property
@@ -266,7 +266,7 @@ class Standings:
             if had[number] < self.seeds.get(self._names[place], 1)
             and self._names[place] not in self._shortened  # another seed would have another schedule
             and self._names[place] not in self.pending
-            and not seeds_in(self.dropped, self._names[place])
+            and not seeds_in(self.excluded, self._names[place])
         ]
         view = self._view()
         if not offered or view.best is None:
@@ -452,7 +452,7 @@ class Standings:
         state = self._state()
         if self._masks_of is None or self._masks_of[0] != state:
             standing, last = np.ones(len(self.pool), dtype=bool), len(self.rungs) - 1
-            standing[[self._place[name] for name in self.dropped if name in self._place]] = False
+            standing[[self._place[name] for name in self.excluded if name in self._place]] = False
             done, open_ = self._done > last, self._done <= last
             done[[self._place[name] for name, rung in self.pending.items() if rung == last]] = True
             open_[[self._place[name] for name in self.pending]] = False
@@ -461,7 +461,7 @@ class Standings:
 
     def _state(self) -> tuple[Any, ...]:
         """What all that is made from the trials depends on."""
-        return self._seen, len(self.dropped), self.spec, tuple(self.pending.items())
+        return self._seen, len(self.excluded), self.spec, tuple(self.pending.items())
 
     def _view(self) -> View:
         state = self._state()

@@ -26,7 +26,7 @@ def _learns(method: str) -> bool:
 
 
 def teacher_of(
-    student: Candidate, pool: Iterable[Candidate], trials: Sequence[Trial], dropped: Collection[str]
+    student: Candidate, pool: Iterable[Candidate], trials: Sequence[Trial], failed: Collection[str]
 ) -> Candidate | None:
     """The finished candidate with the lowest validation loss that a student may learn from; ``None``: there is none.
 
@@ -34,7 +34,7 @@ def teacher_of(
         student: A candidate whose method needs a teacher.
         pool: All candidates.
         trials: The purchases so far.
-        dropped: Candidates that failed.
+        failed: Candidates that failed.
     """
     method = plugins.load("methods", student.method)
     assert isinstance(method, NeedsTeacher)
@@ -43,17 +43,17 @@ def teacher_of(
         candidate
         for candidate in pool
         if candidate.name in losses
-        and candidate.name not in dropped
+        and candidate.name not in failed
         and candidate.name != student.name
         and method.learns_from(student.model, candidate)
     ]
     return min(able, key=lambda candidate: losses[candidate.name], default=None)
 
 
-def without_teacher(pool: Sequence[Candidate], trials: Sequence[Trial], dropped: Collection[str]) -> set[str]:
+def without_teacher(pool: Sequence[Candidate], trials: Sequence[Trial], failed: Collection[str]) -> set[str]:
     """Names of the candidates that cannot begin yet, as nothing has finished that they could learn from."""
     students = [candidate for candidate in pool if needs_teacher(candidate)]
-    return {student.name for student in students if teacher_of(student, pool, trials, dropped) is None}
+    return {student.name for student in students if teacher_of(student, pool, trials, failed) is None}
 
 
 def probabilities_of(teacher: Callable[[], Model], texts: Sequence[Text], kept: Path) -> Floats:

@@ -83,7 +83,7 @@ class TrialRequest:
     repeat: int = 0
     """Number of a further seed; 0: the first run."""
     texts_after: int = 0
-    """Texts that the candidate, whose pace is not known, would have to answer after the race, were it the winner."""
+    """Texts that the candidate, whose speed is not known, would have to answer after the race, were it the winner."""
     kept_after: float = 0.0
     """Seconds that are kept for them, in addition to ``seconds_left``."""
     schedule_share: float | None = None
@@ -252,15 +252,15 @@ class _TimeLeft:
         """For training alone."""
         return self.seconds() - self._scoring
 
-    def look(self, run: TrainingRun) -> None:
-        """Time a few answers of a model whose pace is not known, so that training ends in time for all of them."""
+    def time_answers(self, run: TrainingRun) -> None:
+        """Time a few answers of a model whose speed is not known, so that training ends in time for all of them."""
         texts = self.context.dataset.validation.texts
         if not texts:
             return
-        run.predict(texts[:1])  # what a model does only once is no part of its pace
-        asked, some = time.perf_counter(), texts[:PORTION]
-        run.predict(some)
-        per_text = (time.perf_counter() - asked) / len(some)
+        run.predict(texts[:1])  # warm-up: what a model does only once is not counted
+        started, sample = time.perf_counter(), texts[:PORTION]
+        run.predict(sample)
+        per_text = (time.perf_counter() - started) / len(sample)
         self._scoring = per_text * len(texts) + self.after(per_text)
 
 
@@ -277,8 +277,8 @@ def _train(
         run.advance(request.share, stop=lambda: left.training() <= until, on_step=on_step)
         if run.share >= request.share - 1e-9:
             return request.rung, request.share
-    look = None if request.answering else (lambda: left.look(run))
-    train_to_end(run, request.schedule_share, left.training, on_step, look)
+    time_answers = None if request.answering else (lambda: left.time_answers(run))
+    train_to_end(run, request.schedule_share, left.training, on_step, time_answers)
     return len(RUNGS) - 1, 1.0
 
 
@@ -333,10 +333,10 @@ def run_trial_remotely(shared: RemoteTrialContext, content: tuple[TrialRequest, 
     Raises:
         InputError: this machine has another version of Goldilocks, or no space.
     """
-    if (here := version("goldilocks-lm")) != shared.version:
+    if (installed := version("goldilocks-lm")) != shared.version:
         raise InputError(
-            f"a worker has Goldilocks {here} and this machine {shared.version}; install the same version on every node "
-            "of the cluster, then --resume."
+            f"a worker has Goldilocks {installed} and this machine {shared.version}; install the same version on every "
+            "node of the cluster, then --resume."
         )
     set_threads(shared.threads)
     allow_unsafe_execution(shared.unsafe_execution)

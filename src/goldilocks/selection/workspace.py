@@ -86,7 +86,7 @@ class Workspace:
         return self.folder / "trials.jsonl"
 
     @property
-    def dropped(self) -> Path:
+    def failures(self) -> Path:
         """One line for each candidate that failed during the run."""
         return self.folder / "dropped.jsonl"
 
@@ -334,17 +334,17 @@ class Workspace:
         """Append one purchase."""
         append_line(self.trials, with_checksum(trial, indent=None))
 
-    def read_dropped(self) -> dict[str, Failure]:
+    def read_failures(self) -> dict[str, Failure]:
         """Candidate -> its failure. Damaged lines as in ``read_trials``."""
-        return {failure.candidate: failure for failure in read_lines(self.dropped, Failure)}
+        return {failure.candidate: failure for failure in read_lines(self.failures, Failure)}
 
-    def add_dropped(self, dropped: Failure) -> None:
+    def add_failure(self, failure: Failure) -> None:
         """Append the failure of one candidate."""
-        append_line(self.dropped, with_checksum(dropped, indent=None))
+        append_line(self.failures, with_checksum(failure, indent=None))
 
     def elapsed(self) -> float:
         """Seconds that earlier sessions of this search took, as far as is written down."""
-        steps: list[Trial | Failure] = [*self.read_trials(), *self.read_dropped().values()]
+        steps: list[Trial | Failure] = [*self.read_trials(), *self.read_failures().values()]
         return max((step.elapsed for step in steps), default=0.0)
 
     def write_validation(self, goal: Goal, gold: Sequence[Gold]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -12,6 +13,8 @@ from goldilocks.serving.queue import BatchRun
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_VERSION = "model", "version"
+"""Labels of what is counted for each version that runs."""
 _ITEMS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 State = Callable[[], Iterable[tuple[str, str, Callable[[str], float]]]]
@@ -31,71 +34,42 @@ class Metrics:
 
     def __init__(self, state: State) -> None:
         """Register everything; ``state`` is asked at each scrape."""
-        self.registry = CollectorRegistry()
-        registry = self.registry
-        self.requests = Counter(
-            "goldilocks_requests_total",
-            "Requests answered.",
-            ("route", "model", "version", "status"),
-            registry=registry,
+        registry = self.registry = CollectorRegistry()
+        counter = partial(Counter, registry=registry)
+        seconds = partial(Histogram, buckets=_SECONDS, registry=registry)
+        self.requests = counter(
+            "goldilocks_requests_total", "Requests answered.", ("route", "model", "version", "status")
         )
-        self.seconds = Histogram(
+        self.seconds = seconds(
             "goldilocks_request_seconds",
             "Seconds from the arrival of a request to its answer.",
             ("route", "model", "version"),
-            buckets=_SECONDS,
-            registry=registry,
         )
         self.batch_items = Histogram(
-            "goldilocks_batch_items", "Items in a batch.", ("model", "version"), buckets=_ITEMS, registry=registry
+            "goldilocks_batch_items", "Items in a batch.", _VERSION, buckets=_ITEMS, registry=registry
         )
-        self.batch_seconds = Histogram(
-            "goldilocks_batch_seconds",
-            "Seconds a replica takes for a batch.",
-            ("model", "version"),
-            buckets=_SECONDS,
-            registry=registry,
+        self.batch_seconds = seconds("goldilocks_batch_seconds", "Seconds a replica takes for a batch.", _VERSION)
+        self.queue_seconds = seconds(
+            "goldilocks_queue_seconds", "Seconds a request waits before its first item is taken up.", _VERSION
         )
-        self.queue_seconds = Histogram(
-            "goldilocks_queue_seconds",
-            "Seconds a request waits before its first item is taken up.",
-            ("model", "version"),
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.first_token_seconds = Histogram(
+        self.first_token_seconds = seconds(
             "goldilocks_first_token_seconds",
             "Seconds from the arrival of a request to the first piece of its streamed text.",
-            ("model", "version"),
-            buckets=_SECONDS,
-            registry=registry,
+            _VERSION,
         )
-        self.items = Counter("goldilocks_items_total", "Items answered.", ("model", "version"), registry=registry)
-        self.characters = Counter(
-            "goldilocks_characters_total", "Characters of the items answered.", ("model", "version"), registry=registry
-        )
-        self.tokens = Counter(
-            "goldilocks_tokens_total",
-            "Tokens of prompts and completions.",
-            ("model", "version", "kind"),
-            registry=registry,
-        )
-        self.shadow = Counter(
+        self.items = counter("goldilocks_items_total", "Items answered.", _VERSION)
+        self.characters = counter("goldilocks_characters_total", "Characters of the items answered.", _VERSION)
+        self.tokens = counter("goldilocks_tokens_total", "Tokens of prompts and completions.", (*_VERSION, "kind"))
+        self.shadow = counter(
             "goldilocks_shadow_answers_total",
             "Answers of a shadow version, by whether they equal those that were given.",
-            ("model", "version", "same"),
-            registry=registry,
+            (*_VERSION, "same"),
         )
-        self.masked = Counter(
-            "goldilocks_masked_total",
-            "Pieces of personal data masked in inputs or outputs.",
-            ("kind",),
-            registry=registry,
+        self.masked = counter(
+            "goldilocks_masked_total", "Pieces of personal data masked in inputs or outputs.", ("kind",)
         )
-        self.cache = Counter("goldilocks_cache_total", "Items looked up in the cache.", ("found",), registry=registry)
-        self.log_failures = Counter(
-            "goldilocks_log_failures_total", "Requests that could not be logged.", registry=registry
-        )
+        self.cache = counter("goldilocks_cache_total", "Items looked up in the cache.", ("found",))
+        self.log_failures = counter("goldilocks_log_failures_total", "Requests that could not be logged.")
         registry.register(_Running(state))
 
     def on_batch(self, model: str, version: str, batch: BatchRun) -> None:
