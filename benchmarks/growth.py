@@ -85,15 +85,15 @@ def one_point(what: str, file: str, epoch_seconds: float) -> dict[str, float]:
 
     spec = replace(spec, candidates=CandidateFilter(families=(what.split("/")[0] if "/" in what else "encoder",)))
     pool = candidates(spec, task, dataset, RunSettings(), this_machine())
-    entrants = RunStore(dataset.sealed(), workload(dataset), Workspace(path.parent / "run"), offline=True, seed=0)
+    store = RunStore(dataset.sealed(), workload(dataset), Workspace(path.parent / "run"), offline=True, seed=0)
     begun = time.perf_counter()
     if what == "screening":
-        screen(dataset.sealed(), pool, features=entrants.features, plan=ScreeningPlan(1e9, seed=0))
+        screen(dataset.sealed(), pool, features=store.features, plan=ScreeningPlan(1e9, seed=0))
     else:
         candidate: Candidate = next(entry for entry in pool.candidates if entry.name == what)
         family = plugins.load("families", candidate.model.family)
         recipe = family.training_config(candidate.model, workload(dataset))
-        return one_epoch(entrants.start(candidate), 1.0 / recipe.epochs if recipe else 1.0, epoch_seconds)
+        return one_epoch(store.start(candidate), 1.0 / recipe.epochs if recipe else 1.0, epoch_seconds)
     return {"seconds": time.perf_counter() - begun, "memory_mb": peak_memory_bytes() / 1e6}
 
 

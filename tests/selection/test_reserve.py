@@ -197,29 +197,30 @@ def test_features_that_would_take_too_long_are_given_up_after_the_first_texts(
 
     part = Part(("a",), ("x",), (1,))
     dataset = Dataset(part, part, part, ("x",), "f", DataProfile({}, {}, {}, {}, "en", {}))
-    entrants = RunStore(dataset, Workload(1, 1, 1, 1), Workspace(tmp_path), True, 0)
+    store = RunStore(dataset, Workload(1, 1, 1, 1), Workspace(tmp_path), True, 0)
     monkeypatch.setattr(plugins, "load", lambda *_: Family)
     facts = ModelInfo("m", "fake", "builtin", "", "none", (), "mit", 1, 1)
-    assert entrants.features(facts, ["t"] * 1000).shape == (1000, 2, 3)
+    assert store.features(facts, ["t"] * 1000).shape == (1000, 2, 3)
     assert asked == [64, 512, 424]
     asked.clear()
     with pytest.raises(OutOfTimeError, match="m: 1,000 texts would take"):
-        entrants.features(facts, ["t"] * 1000, -1.0)
+        store.features(facts, ["t"] * 1000, -1.0)
     assert asked == [64]
     asked.clear()
     ticks = iter((0.0, 10.0, 74.0))  # 10 s of loading, then a second for each text
     monkeypatch.setattr("goldilocks.selection.run_store.time.monotonic", lambda: next(ticks))
-    assert len(entrants.features(facts, ["t"] * 1000, 274.5)) == 264
+    assert len(store.features(facts, ["t"] * 1000, 274.5)) == 264
     assert asked == [64, 200]
 
 
-def test_look_without_time_keeps_the_probe_and_leaves_the_other_estimators_out() -> None:
+def test_late_probe_is_kept_and_the_other_estimators_are_left_out() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 2
     result = rng.normal(size=(60, 3, 4)).astype(np.float32) + labels[:, None, None]
     facts = ModelInfo("m", "fake", "builtin", "", "none", (), "mit", 1, 1)
-    in_time = screening._probe(facts, result, labels, 0, 5, screening._Timing(0.0, float("inf")))
-    late = screening._probe(facts, result, labels, 0, 5, screening._Timing(0.0, 0.0))
+    plan = screening.ScreeningPlan(60.0, seed=0)
+    in_time = screening._probe(facts, result, labels, plan, screening._Timing(0.0, float("inf")))
+    late = screening._probe(facts, result, labels, plan, screening._Timing(0.0, 0.0))
     assert set(late.estimates) == {screening.ACCURACY}
     assert late.estimates[screening.ACCURACY].n == 2
     assert late.layer == 2
