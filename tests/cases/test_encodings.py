@@ -1,10 +1,11 @@
 """Files that are not UTF-8 are read in the encoding that their characters show, or their lines are named."""
 
 import gzip
+import unicodedata
 from pathlib import Path
 
 import pytest
-from case_files import reading
+from case_files import as_csv, reading
 
 from goldilocks import plugins
 from goldilocks.data.readers.encodings import detect, marked_encoding
@@ -36,6 +37,16 @@ TEXTS = {
     "iso2022_jp": ["このホテルのサービスはとても良かった", "部屋が狭くてうるさい", "朝食がおいしいのでまた来ます"],
     "iso2022_kr": ["이 호텔의 서비스는 정말 좋았습니다", "방이 너무 작고 시끄러워요", "아침 식사가 맛있어서 또 올게요"],
     "hz": ["这家酒店的服务非常好", "房间太小，而且很吵", "早餐不错，下次还会来"],
+    "cp1253": ["Το πρωινό ήταν πολύ νόστιμο", "Το δωμάτιο είναι μικρό και θορυβώδες", "Θα έρθουμε ξανά"],
+    "iso8859_7": ["Το πρωινό ήταν πολύ νόστιμο", "Το δωμάτιο είναι μικρό και θορυβώδες", "Θα έρθουμε ξανά"],
+    "cp737": ["Το πρωινό ήταν πολύ νόστιμο", "Το δωμάτιο είναι μικρό και θορυβώδες", "Θα έρθουμε ξανά"],
+    "cp1255": ["ארוחת הבוקר הייתה טעימה מאוד", "החדר קטן ורועש", "נחזור בפעם הבאה"],
+    "iso8859_8": ["ארוחת הבוקר הייתה טעימה מאוד", "החדר קטן ורועש", "נחזור בפעם הבאה"],
+    "cp862": ["ארוחת הבוקר הייתה טעימה מאוד", "החדר קטן ורועש", "נחזור בפעם הבאה"],
+    "cp1254": ["Kahvaltı çok güzeldi", "Oda küçük ve gürültülüydü", "Bir dahaki sefere yine geliriz, teşekkürler"],
+    "cp857": ["Kahvaltı çok güzeldi", "Oda küçük ve gürültülüydü", "Bir dahaki sefere yine geliriz, teşekkürler"],
+    "cp852": ["Śniadanie było bardzo dobre", "Pokój jest za mały i głośny", "Następnym razem też przyjdę"],
+    "mac_latin2": ["Śniadanie było bardzo dobre", "Pokój jest za mały i głośny", "Następnym razem też przyjdę"],
     "utf-16": ["这家酒店的服务非常好", "房间太小", "很好"],
     "utf-16-be": ["这家酒店的服务非常好", "房间太小", "很好"],
     "utf-32": ["Frühstück", "房间太小", "very good"],
@@ -59,6 +70,39 @@ def test_text_in_another_encoding_is_read_and_the_encoding_is_named(tmp_path: Pa
     assert got.part.texts == tuple(text.replace(",", " ") for text in TEXTS[codec])
     assert len(got.remarks) == 1
     assert got.remarks[0].startswith("read as ")
+
+
+@pytest.mark.parametrize(
+    ("codec", "text"),
+    [
+        ("cp852", "A reggeli nagyon jó volt, erős kávéval"),
+        ("mac_roman", "Frukosten var jättegod på hotellet"),
+        ("cp1258", "Phòng quá nho\u0309 và rất ồn"),
+    ],
+)
+def test_old_encoding_is_told_from_a_similar_one(codec: str, text: str) -> None:
+    if codec == "cp1258":
+        text = unicodedata.normalize("NFD", text).replace("a\u0302", "â").replace("o\u0302", "ô")
+    result = detect(text.encode(codec))
+    assert result is not None
+    assert text.encode(codec).decode(result[0]) == text
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_chinese_in_wide_code_units_needs_no_byte_order_mark(tmp_path: Path, codec: str) -> None:
+    rows = [(f"{'今天天气很好我们去公园散步然后回家' * 8}{number}", "好坏"[number % 2]) for number in range(60)]
+    got = reading(tmp_path, "x.csv", as_csv(rows).decode().encode(codec))
+    assert got.part.texts == tuple(text for text, _ in rows)
+
+
+def test_two_byte_order_marks_are_none_of_the_header(tmp_path: Path) -> None:
+    assert reading(tmp_path, "x.csv", b"\xef\xbb\xbf" * 2 + b"text,label\nx,a\n").part.texts == ("x",)
+
+
+def test_lines_in_no_encoding_are_named_however_many_there_are(tmp_path: Path) -> None:
+    bad = b"\x81\x8d\x8f\x90\x9d,b\n"
+    with pytest.raises(InputError, match=r"x\.csv: lines 3, 4, 5: not UTF-8, as the other lines are"):
+        reading(tmp_path, "x.csv", "text,label\n很好,a\n".encode() + bad * 3)
 
 
 @pytest.mark.parametrize("codec", ["gb18030", "cp1252", "utf-16", "iso2022_jp", "cp866", "utf-7"])

@@ -4,7 +4,9 @@ import bz2
 import gzip
 import io
 import lzma
+import tarfile
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from case_files import as_csv, reading, topic_rows
+from case_files import as_csv, as_jsonl, reading, topic_rows
 
 from goldilocks import plugins
 from goldilocks.data.read import read
@@ -153,3 +155,61 @@ def test_compressed_workbook_is_read_and_counts_as_what_is_in_it(tmp_path: Path)
 
 def test_plain_text_under_the_name_of_gzip_is_read(tmp_path: Path) -> None:
     assert reading(tmp_path, "x.csv.gz", as_csv(ROWS)).total == len(ROWS)
+
+
+def tar() -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        member = tarfile.TarInfo("train.csv")
+        member.size = len(as_csv(ROWS))
+        archive.addfile(member, io.BytesIO(as_csv(ROWS)))
+    return made.getvalue()
+
+
+def arrow_stream() -> bytes:
+    table = pa.table({"text": ["a"], "label": ["b"]})
+    made = io.BytesIO()
+    with pa.ipc.new_stream(made, table.schema) as stream:
+        stream.write_table(table)
+    return made.getvalue()
+
+
+OTHERS = {
+    "tar": (tar(), "is a tar archive; unpack it"),
+    "tar.gz": (gzip.compress(tar()), "is a tar archive; unpack it"),
+    "arrow stream": (arrow_stream(), "is an Arrow stream, as `datasets` stores its tables; write it as Parquet"),
+    "lzma": (lzma.compress(as_csv(ROWS), format=lzma.FORMAT_ALONE), "is an LZMA archive"),
+    "zlib": (zlib.compress(as_csv(ROWS)), "is zlib-compressed"),
+    "empty zip": (b"PK\x05\x06" + bytes(18), r"is a zip archive \(empty\)"),
+    "image": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "is an image"),
+    "zeros": (bytes(5000), "is a binary file, not text"),
+    "controls": (b"X\n\x00\x00\x00\x03\x00\x04" + bytes(200), "is a binary file, not text"),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+@pytest.mark.parametrize("name", ["x.csv", "x.jsonl", "x.data"])
+def test_what_holds_no_rows_is_named(tmp_path: Path, what: str, name: str) -> None:
+    content, message = OTHERS[what]
+    with pytest.raises(InputError, match=message) as raised:
+        reading(tmp_path, name, content)
+    assert len(str(raised.value)) < 200
+
+
+def test_long_names_of_columns_do_not_fill_the_screen(tmp_path: Path) -> None:
+    header = ",".join(f"{'column' * 50}{number}" for number in range(200))
+    with pytest.raises(InputError, match=r"and 170 more") as raised:
+        reading(tmp_path, "x.csv", f"{header}\n".encode())
+    assert len(str(raised.value)) < 2_000
+
+
+def test_json_lines_and_tables_are_read_under_each_other_s_name(tmp_path: Path) -> None:
+    texts = tuple(text for text, _ in ROWS)
+    lines = as_jsonl([{"text": text, "label": label} for text, label in ROWS])
+    got = reading(tmp_path, "lines.csv", lines)
+    assert (got.part.texts, got.remarks) == (
+        texts,
+        ("holds a JSON object on each line, and is read as JSON Lines",),
+    )
+    got = reading(tmp_path, "table.jsonl", as_csv(ROWS))
+    assert (got.part.texts, got.remarks) == (texts, ("holds no JSON but a table, and is read as such",))

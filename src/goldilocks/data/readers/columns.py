@@ -9,11 +9,14 @@ from typing import Any
 
 from goldilocks.errors import InputError
 from goldilocks.support.suggest import suggest
+from goldilocks.support.text.cells import shortened
 
 Cells = list[Any] | str
 """Cells of a row in the order of the columns asked for, or what is wrong with the row."""
 Rows = Iterator[tuple[int, Cells]]
 """Row numbers from 1, and cells."""
+MAX_SHOWN = 30
+"""Names of columns that a message lists."""
 
 
 class Skipped(str):
@@ -45,7 +48,7 @@ def require_columns(
             if len(there) == 1 and any(mark in there[0] for mark in ",;\t|，；、:"):
                 hint = " The cells seem to be separated by another character; use commas in .csv, tabs in .tsv."
             raise InputError(
-                f"{path.name}: there is no column {column!r}.{hint} There are: {', '.join(map(repr, there))}. "
+                f"{path.name}: there is no column {column!r}.{hint} There are: {_shown(there)}. "
                 "Name the columns (--field, or data.fields in the task file; in Python text= and target=), or pass the "
                 "file with a header."
             )
@@ -53,6 +56,12 @@ def require_columns(
             raise InputError(
                 f"{path.name}: the column {column!r} is there {there.count(column)} times; rename all but one."
             )
+
+
+def _shown(names: Sequence[str]) -> str:
+    """Names of columns, as many and as much of each as a line has room for."""
+    shown = ", ".join(repr(shortened(name)) for name in names[:MAX_SHOWN])
+    return shown if len(names) <= MAX_SHOWN else f"{shown} and {len(names) - MAX_SHOWN:,} more"
 
 
 def has_column(column: str, there: Collection[str]) -> bool:

@@ -58,7 +58,29 @@ def marked_encoding(start: bytes) -> str:
         whole = len(start) % width == 0 or len(start) >= LONG_BYTES
         if units and whole and zeros[place] * 10 <= units and all(5 * count >= 2 * units for count in others):
             return name
-    return ""
+    return _wide_encoding(start) if b"\x00" in start else ""
+
+
+def _wide_encoding(start: bytes) -> str:
+    r"""The encoding in wide code units that the blanks, line ends and commas of text in few Latin letters show.
+
+    Example:
+        >>> _wide_encoding("今天天气很好，我们去公园\n".encode("utf-16-be")), _wide_encoding(b"a\x00b\n")
+        ('utf-16-be', '')
+    """
+    best, best_score = "", 0
+    for name, (width, _) in _WIDE.items():
+        try:
+            text = codecs.getincrementaldecoder(name)().decode(start, final=len(start) < LONG_BYTES)
+        except UnicodeDecodeError:
+            continue
+        # A private, unassigned or control character shows that this is not it; so does one of no common script.
+        odd = sum(unicodedata.category(character) in ("Cc", "Co", "Cn", "Cs") for character in text)
+        odd -= sum(text.count(blank) for blank in "\n\r\t")
+        score = sum(text.count(sign) for sign in "\n \t,，。、") * width
+        if text and not odd and score > best_score:
+            best, best_score = name, score
+    return best
 
 
 # ------------------------------------------------------------------------------------------------ legacy encodings
@@ -97,14 +119,23 @@ NAMES = {encoding.codec: encoding.name for encoding in _EAST_ASIAN} | {
     "cp1255": "Windows-1255",
     "cp1256": "Windows-1256",
     "cp1257": "Windows-1257",
+    "cp1258": "Windows-1258",
     "koi8_r": "KOI8-R",
     "cp874": "Windows-874",
     "mac_roman": "Mac Roman",
     "cp850": "code page 850",
+    "cp852": "code page 852",
+    "cp857": "code page 857",
+    "cp737": "code page 737",
+    "cp869": "code page 869",
+    "cp862": "code page 862",
+    "mac_latin2": "Mac Central European",
     "iso8859_2": "ISO-8859-2",
     "iso8859_15": "ISO-8859-15",
     "iso8859_5": "ISO-8859-5",
     "iso8859_6": "ISO-8859-6",
+    "iso8859_7": "ISO-8859-7",
+    "iso8859_8": "ISO-8859-8",
     "koi8_u": "KOI8-U",
     "cp866": "code page 866",
     "mac_cyrillic": "Mac Cyrillic",

@@ -64,6 +64,18 @@ def holds_lines(path: Path) -> bool:
         return False
 
 
+def holds_objects(path: Path) -> bool:
+    """Whether the file is JSON Lines under the name of a table: its first lines are objects of their own.
+
+    A cell of separated text may be an object too, but hardly a header.
+    """
+    first = list(islice((line for line in lines_of(path) if not line.isspace()), 2))
+    try:
+        return bool(first) and all(line.lstrip("\ufeff ").startswith("{") and json.loads(line) for line in first)
+    except (ValueError, RecursionError):
+        return False
+
+
 def names_in(path: Path, convert: Convert | None = None) -> list[str]:
     """Keys of the first objects, in the order of the file."""
     rows = (row for _, row in islice(objects(path, convert), NAMED_BY) if isinstance(row, dict))

@@ -93,6 +93,12 @@ def open_table(path: Path, wanted: Sequence[str] = (), *, kind: str = "") -> Tab
     elif kind == ".json" and json_lines.holds_lines(path):
         kind = ".jsonl"
         remarks.append("holds an object on each line, and is read as JSON Lines")
+    elif kind in USUAL and json_lines.holds_objects(path):
+        kind = ".jsonl"
+        remarks.append("holds a JSON object on each line, and is read as JSON Lines")
+    elif kind == ".jsonl" and _is_table(path, wanted):
+        kind = ".csv"
+        remarks.append("holds no JSON but a table, and is read as such")
     if kind not in BINARY and (encoding := text_facts(path).encoding):
         remarks.append(f"read as {encoding}, which its characters show; in UTF-8 there is nothing to detect")
     table = Table(path, kind, [], remarks)
@@ -119,6 +125,16 @@ def open_table(path: Path, wanted: Sequence[str] = (), *, kind: str = "") -> Tab
         table.only_accepted = is_prodigy(table.names, (cells[0] for _, cells in first if not isinstance(cells, str)))
         remarks += ["read as an export of Prodigy"] if table.only_accepted else []
     return table
+
+
+def _is_table(path: Path, wanted: Sequence[str]) -> bool:
+    """Whether a file under the name of JSON Lines is separated text: no JSON, and a header with a column wanted."""
+    if any(True for _ in json_lines.first_values(path)):
+        return False
+    try:
+        return not set(wanted).isdisjoint(header_of(path, dialect_of(path, ".csv", wanted)[0]))
+    except InputError:
+        return False
 
 
 def rows_of(path: Path, columns: Sequence[str], *, optional: Collection[str] = frozenset(), kind: str = "") -> Rows:

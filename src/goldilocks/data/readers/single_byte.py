@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 PLAUSIBLE = 0.8
 """Least share of the characters beyond ASCII that have to be letters of one language in Latin script."""
@@ -33,6 +34,8 @@ class _Script:
     """Letters that make up most of every text."""
     odd: str
     """Pattern of letters where they cannot occur."""
+    capitals: str = ""
+    """Character class of capitals, in a script that has them: few letters are."""
 
 
 _SCRIPTS = (
@@ -41,6 +44,20 @@ _SCRIPTS = (
         "\u0400-\u04ff",
         "оеаинтсрвлкмдпуыяі",
         "(?<=[а-яёіїєґ])[А-ЯЁІЇЄҐ]",
+        "А-ЯЁІЇЄҐ",
+    ),
+    _Script(
+        ("cp1253", "iso8859_7", "cp737", "cp869"),
+        "\u0384-\u0386\u0388-\u03ce",
+        "αάοόιίεέτνσςηήρπκυύλμ",
+        "ς(?=[α-ώ])|(?<=[α-ώ])[Ά-ΏΑ-Ω]",
+        "Ά-ΏΑ-Ω",
+    ),
+    _Script(
+        ("cp1255", "iso8859_8", "cp862"),
+        "\u05b0-\u05c3\u05d0-\u05ea\u05f0-\u05f4",
+        "יוהלאתרבםמשנעחד",
+        "[ךםןףץ](?=[א-ת])|(?<![\u05b0-\u05c3א-ת])[\u05b0-\u05c3]",
     ),
     _Script(
         ("cp1256", "iso8859_6"),
@@ -58,39 +75,50 @@ _SCRIPTS = (
 _ALPHABETS = {
     "cp1252": (  # German, French, Spanish, Portuguese, Scandinavian, Italian, Dutch and Icelandic
         "äöüß",
-        "àâæçéèêëîïôœùûü",
-        "áéíñóúüªº",
-        "àáâãçéêíóôõúüªº",
-        "åäöæøé",
-        "àèéìòóù",
-        "áéíóúëïöüè",
+        "éàèçê âæëîïôœùûü",
+        "áéíóñú üªº",
+        "ãçáéíóêõú àâôüªº",
+        "åäöæø é",
+        "àèéìòù",
+        "éëï áíóúöüè",
         "áðéíóúýþæö",
     ),
     "cp1250": (  # Polish, Czech and Slovak, Hungarian, Romanian, Croatian
         "ąćęłńóśźż",
-        "áčďéěíňóřšťúůýžäĺľŕô",
+        "áčéěířšúůýž ďňóťäĺľŕô",
         "áéíóöőúüű",
         "ăâîşţ",
         "čćđšž",
     ),
-    "cp1254": ("çğıöşüâîû",),  # Turkish
+    "cp1254": ("çğıöşü\u0307 âîû",),  # Turkish
     "cp1257": ("ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž"),  # Lithuanian, Latvian, Estonian
+    "cp1258": ("àáâãèéêìíòóôõùúýăđĩũơư\u0300\u0301\u0303\u0309\u0323",),  # Vietnamese: tones are marks of their own
 }
 _ALPHABETS |= {
     "iso8859_15": _ALPHABETS["cp1252"],
     "iso8859_2": _ALPHABETS["cp1250"],
     "cp850": _ALPHABETS["cp1252"],
     "mac_roman": _ALPHABETS["cp1252"],
+    "cp852": _ALPHABETS["cp1250"],
+    "mac_latin2": _ALPHABETS["cp1250"],
+    "cp857": _ALPHABETS["cp1254"],
 }
-"""Letters beyond ASCII of the languages that are written in an encoding; the commonest encodings come first."""
-_OLD = ("cp850", "mac_roman")
+"""Letters beyond ASCII of the languages that are written in an encoding, after a blank the rarer ones; the commonest
+encodings come first."""
+RARE = 0.9
+"""What a rarer letter counts."""
+_OLD = ("cp850", "mac_roman", "cp852", "mac_latin2", "cp857")
 LATIN = frozenset(_ALPHABETS)
 _TYPOGRAPHY = frozenset("“”„‘’‚–—…•«»‹›€£§°©®™¿¡·´№\u00a0")
+_STRAY_TONE = re.compile("(?<![aeiouyâêôăơưđ])[\u0300\u0301\u0303\u0309\u0323]", re.IGNORECASE)
+"""A tone of Vietnamese that is not on a vowel."""
+_MOSTLY_CAPITALS = 0.2
+"""What a reading in capitals is less plausible: such are the letters of another script, misread."""
 _QUOTED_IN_WORD = re.compile(r"(?<=[^\W\d_])[“”„‘‚«»‹›•…£§°©®™¿¡´](?=[^\W\d_])")
 
 
 def of_other_scripts(raw: bytes) -> str:
-    """The codec in which bytes are text in Cyrillic, Arabic or Thai script; empty where they are in none.
+    """The codec in which bytes are text in Cyrillic, Greek, Hebrew, Arabic or Thai script; empty: in none.
 
     Example:
         >>> of_other_scripts("Завтрак был вкусный".encode("koi8_r")), of_other_scripts("Für später".encode("cp1252"))
@@ -99,9 +127,14 @@ def of_other_scripts(raw: bytes) -> str:
     best, best_share = "", 0.0
     for script in _SCRIPTS:
         for codec in script.codecs:
-            regular, frequent = _shares(raw.decode(codec, errors="replace"), script)
-            if regular >= REGULAR and frequent >= FREQUENT and regular + frequent > best_share:
-                best, best_share = codec, regular + frequent
+            try:
+                text = raw.decode(codec)
+            except UnicodeDecodeError:
+                continue
+            regular, frequent = _shares(text, script)
+            share = regular + frequent - _MOSTLY_CAPITALS * _in_capitals(text, script)
+            if regular >= REGULAR and frequent >= FREQUENT and share > best_share:
+                best, best_share = codec, share
     return best
 
 
@@ -112,6 +145,12 @@ def is_regular(raw: bytes, codec: str) -> bool:
         return True
     regular, frequent = _shares(raw.decode(codec, errors="replace"), script)
     return regular >= REGULAR and frequent >= LIKELY
+
+
+def _in_capitals(text: str, script: _Script) -> bool:
+    """Whether most letters are capitals."""
+    capitals = len(re.findall(f"[{script.capitals}]", text)) if script.capitals else 0
+    return 2 * capitals > len(re.findall(f"[{script.letters}]", text))
 
 
 def _shares(text: str, script: _Script) -> tuple[float, float]:
@@ -141,7 +180,10 @@ def of_latin(raw: bytes) -> str:
     for codec, alphabets in _ALPHABETS.items():
         if codec in _OLD and not words:
             continue
-        share = _latin_share(raw.decode(codec, errors="replace").lower(), alphabets)
+        try:
+            share = _latin_share(raw.decode(codec), alphabets)
+        except UnicodeDecodeError:
+            continue
         # The first of equals: Windows-1252 is the commonest.
         if share > best_share or (share == best_share and not best):
             best, best_share = codec, share
@@ -149,9 +191,14 @@ def of_latin(raw: bytes) -> str:
 
 
 def _latin_share(text: str, alphabets: Sequence[str]) -> float:
-    beyond = [character for character in text if not character.isascii()]
+    capitals = sum(previous.islower() and letter.isupper() and letter > "\x7f" for previous, letter in pairwise(text))
+    odd = len(_QUOTED_IN_WORD.findall(text)) + len(_STRAY_TONE.findall(text)) + capitals
+    beyond = [character for character in text.lower() if not character.isascii()]
     if not beyond:
         return 0.0
-    marks = sum(character in _TYPOGRAPHY for character in beyond) - len(_QUOTED_IN_WORD.findall(text))
-    letters = max(sum(letter in alphabet for letter in beyond) for alphabet in alphabets)
+    marks = sum(character in _TYPOGRAPHY for character in beyond) - odd
+    letters = max(
+        sum(letter in common for letter in beyond) + RARE * sum(letter in rare for letter in beyond)
+        for common, _, rare in (alphabet.partition(" ") for alphabet in alphabets)
+    )
     return (marks + letters) / len(beyond)

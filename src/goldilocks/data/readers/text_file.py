@@ -124,13 +124,13 @@ def lines_of(path: Path) -> Iterator[str]:
                     line = raw.decode("utf-8")
                 except UnicodeDecodeError as error:
                     raise InputError(f"{path.name}: line {number} changed while it was read; read it again.") from error
-                yield line.removeprefix("\ufeff") if number == 1 else line
+                yield line.lstrip("\ufeff") if number == 1 else line
             return
         number = 0
         try:
             with io.TextIOWrapper(file, facts.codec, newline=facts.newline) as text:
                 for number, line in enumerate(text, start=1):
-                    yield line.removeprefix("\ufeff") if number == 1 else line
+                    yield line.lstrip("\ufeff") if number == 1 else line
         except UnicodeError as error:
             raise InputError(
                 f"{path.name}: after line {number:,} there are bytes that are not {facts.encoding or 'UTF-8'}, as the "
@@ -255,7 +255,7 @@ def _facts(version: tuple[Path, int, int]) -> TextFacts:
     _refuse_damaged(path, invalid, n_invalid, number, raw)
     detected = detect(b"".join(raw for _, raw in invalid))
     # By chance a few lines of an East Asian encoding are UTF-8 too; of one with single bytes hardly any is.
-    if valid >= n_invalid or (valid and detected and detected[1] not in EAST_ASIAN):
+    if valid >= n_invalid or (valid and (detected is None or detected[1] not in EAST_ASIAN)):
         _refuse_mixed(path, [number for number, _ in invalid], n_invalid)
     if detected is None:
         number, raw = invalid[0]
