@@ -35,6 +35,7 @@ def test_lost_worker_costs_its_job_and_lost_head_says_how_to_go_on() -> None:
 
 @needs_ray
 @pytest.mark.slow
+@pytest.mark.timeout(700)  # five searches and a cluster; about 90 s of processor time
 def test_run_on_two_nodes_decides_as_here_and_goes_on_after_its_head_ended(tmp_path: Path) -> None:
     script = Path(__file__).with_name("ray_runs.py")
     command = [sys.executable, str(script), str(tmp_path)]
