@@ -2,7 +2,7 @@
 
 Run:    python benchmarks/frozen_layers.py --seeds 3
         python benchmarks/frozen_layers.py --seeds 1 --rows 200 --test 50 --name trial
-Needs:  CPU only; the data folder. About 4 minutes per seed on one core (an estimate). Stopped and started again it goes
+Needs:  CPU only; the data folder. About 9 minutes per seed on one core. Stopped and started again it goes
         on: each run is a file in --work.
 
 Sides:    cached   the output of the frozen layers is computed once for every training row (``tuning/cache.py``)
