@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from served import client, settings
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
+from goldilocks.cli.main import app
 from goldilocks.errors import InputError, IntegrityError, MissingError, RequestError
 from goldilocks.serving import access
 from goldilocks.serving.access import Access, ApiKey, add_key, read_keys, revoke_key
@@ -71,6 +73,37 @@ def test_keys_that_are_made_at_the_same_time_are_all_kept(tmp_path: Path) -> Non
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: key(path, f"k{number}"), range(8)))
     assert {entry.name for entry in read_keys(path).keys} == {f"k{number}" for number in range(8)}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("expires", "NaN"), ("created", "-1"), ("rate_per_minute", "0"), ("quota_per_month", "-1")]
+)
+def test_numbers_that_no_key_has_are_refused(tmp_path: Path, field: str, value: str) -> None:
+    path = tmp_path / "keys.json"
+    numbers = {"created": "0"} | {field: value}
+    content = ", ".join(f'"{name}": {number}' for name, number in numbers.items())
+    path.write_text(f'{{"keys": [{{"id": "x", "name": "shop", "sha256": "00", {content}}}]}}')
+    with pytest.raises(IntegrityError, match=rf"keys.json: {field} of key 'x' is .*; restore the file, or correct it"):
+        read_keys(path)
+
+
+def test_a_date_beyond_the_calendar_does_not_keep_keys_from_being_listed(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    key(path, expires=1e300)
+    listed = CliRunner().invoke(app, ["keys", "list", "--file", str(path)])
+    assert "expires 9999-12-31" in listed.output
+    assert CliRunner().invoke(app, ["keys", "add", "far", "--days", "1e9", "--file", str(path)]).exit_code == 2
+    assert len(read_keys(path).keys) == 1
+
+
+def test_a_key_file_that_everybody_may_write_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "keys.json"
+    key(path)
+    Access(path)
+    assert not caplog.records
+    path.chmod(0o666)
+    Access(path)
+    assert f"run: chmod o-w {path}" in caplog.text
 
 
 def test_a_file_that_cannot_be_read_is_one_line_and_changes_nothing(

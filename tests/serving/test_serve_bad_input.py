@@ -25,6 +25,7 @@ def ask(api: TestClient, body: Any) -> Any:
         (b"{input}", 422, "invalid_body", "the body is not JSON: .* at character 1; send an object"),
         (b"[" * 100_000, 422, "invalid_body", "nested too deeply"),
         (b'{"input": ["' + b"\xff" + b'"]}', 422, "invalid_body", "UTF-8"),
+        (b'{"input": ' + b"9" * 5_000 + b"}", 422, "invalid_body", "a number of thousands of digits"),
         ({"input": []}, 422, "empty_input", "at least one"),
         ({"input": [17]}, 422, "invalid_input", "item 0 is a number"),
         ({"input": 17}, 422, "invalid_body", "input"),

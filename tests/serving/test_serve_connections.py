@@ -122,6 +122,22 @@ def test_what_is_no_http_gets_400_and_the_service_goes_on(weather_bundle: Path) 
             assert answered(plain)[0] == 200
 
 
+def test_a_request_with_two_lengths_is_refused_and_what_follows_is_not_read(weather_bundle: Path) -> None:
+    """A proxy that goes by Content-Length takes the rest for a body; here it would be another client's request."""
+    head = "POST /v1/classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    smuggled = "0\r\n\r\nGET /v1/models HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    lengths = f"Content-Length: {len(smuggled)}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with (
+        live(settings({"weather": weather_bundle}), lambda _: ScriptedEngine()) as address,
+        connected(address) as sock,
+    ):
+        sock.sendall(f"{head}{lengths}{smuggled}".encode())
+        received = b"".join(iter(lambda: sock.recv(65_536), b""))
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert b'"ambiguous_length"' in received
+    assert received.count(b"HTTP/1.1 ") == 1
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_tls(weather_bundle: Path, tmp_path: Path) -> None:
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"

@@ -57,6 +57,11 @@ def test_a_file_is_read_and_its_paths_start_at_its_folder(tmp_path: Path) -> Non
         ({"port": "x"}, "port is 'x'"),
         ({"port": 70_000}, "port is 70000; it must be at most 65535"),
         ({"limits": {"items": 0}}, "limits.items is 0; it must be at least"),
+        ({"limits": {"seconds": float("inf")}}, "limits.seconds is inf; it must be a number"),
+        ({"replicas": {"threads": -1}}, "replicas.threads is -1; it must be at least 0"),
+        ({"replicas": {"memory_mb": 0}}, "replicas.memory_mb is 0.0; it must be at least 1"),
+        ({"replicas": {"max_replicas": 10**6}}, "replicas.max_replicas is 1000000; it must be at most 1,000"),
+        ({"state": "/"}, "state is /; name a file"),
         ({"replicas": {"min_replicas": 3, "max_replicas": 2}}, "replicas.max_replicas is 2; it must be at least 3"),
         (
             {"models": {"a/b": {"bundle": "x"}}},

@@ -1,5 +1,7 @@
 """Versions of a model: swapped, tried out, watched and rolled back while requests go on."""
 
+import os
+import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,7 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from goldilocks.cli.main import app
-from goldilocks.errors import InputError, IntegrityError
+from goldilocks.errors import GoldilocksError, InputError, IntegrityError
 from goldilocks.records import Goal, Output, Part
 from goldilocks.serving.access import ApiKey, add_key
 from goldilocks.serving.engine import version_of
@@ -137,6 +139,82 @@ def test_a_bundle_that_is_removed_is_served_until_it_must_be_loaded_again(
         assert asked(api) == version_of(second)
 
 
+def test_a_replica_does_not_load_what_replaced_its_bundle(weather_bundle: Path, second: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(weather_bundle, folder)
+    with client(settings({"weather": folder})) as api:
+        shutil.rmtree(folder)
+        shutil.copytree(second, folder)
+        version = service_in(api).deployments["weather"].current
+        version.add_replica()
+        newest = version.replicas[-1]
+        assert newest.opened.wait(20)
+        assert f"now holds version {version_of(second)}, and {version_of(weather_bundle)}" in str(newest.error)
+        assert f"goldilocks promote weather --bundle {folder}" in str(newest.error)
+        assert asked(api) == version_of(weather_bundle)  # the replica that was there answers
+        assert roles(change(api, "versions", bundle=str(folder))) == {"current": version_of(second)}
+        assert asked(api) == version_of(second)
+
+
+def test_a_rollback_does_not_load_what_replaced_the_earlier_version(
+    weather_bundle: Path, second: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(weather_bundle, folder)
+    made = settings({"weather": folder}, state=str(tmp_path / "state.json"))
+    with client(made) as api:
+        shutil.rmtree(folder)
+        shutil.copytree(second, folder)
+        assert change(api, "versions", bundle=str(folder)).status_code == 200
+        refused = [change(api, "rollback")]
+    with client(made) as api:
+        refused.append(change(api, "rollback"))
+        assert asked(api) == version_of(second)
+    for answer in refused:
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bundle_refused")
+        assert f"no longer the earlier one, {version_of(weather_bundle)}" in answer.json()["error"]["message"]
+
+
+def test_promoting_a_version_twice_leaves_the_one_before_to_go_back_to(weather_bundle: Path, second: Path) -> None:
+    with client(settings({"weather": weather_bundle})) as api:
+        for _ in range(2):
+            assert change(api, "versions", bundle=str(second)).json()["previous"] == str(weather_bundle)
+        assert roles(change(api, "rollback")) == {"current": version_of(weather_bundle)}
+
+
+def test_a_state_file_that_cannot_be_written_does_not_hold_up_a_rollback(
+    weather_bundle: Path, second: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    made = settings({"weather": weather_bundle}, state=str(tmp_path / "file" / "state.json"))
+    with client(made) as api:
+        got = change(api, "versions", bundle=str(second))
+        assert (got.status_code, roles(got)) == (200, {"current": version_of(second)})
+        assert re.search(r"a restart would undo this: .*state.json cannot be written", got.json()["warning"])
+        assert roles(change(api, "rollback")) == {"current": version_of(weather_bundle)}
+    with live(made) as address:
+        done = CliRunner().invoke(app, ["promote", "weather", "--bundle", str(second), "--url", address])
+    assert done.exit_code == 0
+    assert "warning: a restart would undo this" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder", "long"])
+def test_what_cannot_be_a_bundle_is_refused_without_being_read(weather_bundle: Path, tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / ("x" * 5_000 if kind == "long" else "bundle")
+    if kind != "long":
+        folder.mkdir()
+    if kind == "fifo":
+        os.mkfifo(folder / "bundle.json")  # to read it would wait for a writer, for ever
+    elif kind == "device":
+        (folder / "bundle.json").symlink_to("/dev/zero")
+    elif kind == "folder":
+        (folder / "bundle.json").mkdir()
+    with client(settings({"weather": weather_bundle})) as api:
+        got = change(api, "versions", bundle=str(folder)[:4_096])
+        assert (got.status_code, got.json()["error"]["code"]) == (422, "bundle_refused")
+        assert "not a bundle" in got.json()["error"]["message"]
+
+
 def test_changes_at_the_same_time_are_409(weather_bundle: Path, second: Path) -> None:
     with client(settings({"weather": weather_bundle})) as api:
         with service_in(api).deployments["weather"].changing:
@@ -185,6 +263,30 @@ def test_promote_and_rollback_commands(weather_bundle: Path, second: Path) -> No
         assert "the service refused: no model is named 'wether'" in str(refused.exception)
     assert "no service answers there" in str(run.invoke(app, ["rollback", "weather", "--url", address]).exception)
     assert "write it with http://" in str(run.invoke(app, ["rollback", "weather", "--url", "ftp://x"]).exception)
+
+
+@pytest.mark.parametrize("name", ["../models/weather", "weather?x=1#", "weather\r\nX: y", "we ather", "\udcff"])
+def test_any_name_is_sent_as_a_name(weather_bundle: Path, name: str) -> None:
+    with live(settings({"weather": weather_bundle})) as address:
+        refused = CliRunner().invoke(app, ["rollback", name, "--url", f"{address}/"])
+    assert "the service refused: " in str(refused.exception)
+    assert "no model is named" in str(refused.exception) or "there is no POST" in str(refused.exception)
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "words"),
+    [
+        ("http://127.0.0.1:99999", None, "Port out of range"),
+        ("http://ops:hunter2@127.0.0.1:9", None, "pass the key with --key"),
+        ("http://127.0.0.1:9", "gl_1\r\nX: hunter2", "characters that no key has"),
+        ("http://127.0.0.1:9", "gl_hunter2€", "characters that no key has"),
+    ],
+)
+def test_addresses_and_keys_that_are_none_are_one_line(url: str, key: str | None, words: str) -> None:
+    done = CliRunner().invoke(app, ["rollback", "weather", "--url", url, *(["--key", key] if key else [])])
+    assert isinstance(done.exception, GoldilocksError)
+    assert words in str(done.exception)
+    assert "hunter2" not in str(done.exception)
 
 
 @pytest.mark.parametrize("option", [("--share", "0.1"), ("--shadow",)])

@@ -12,6 +12,9 @@ from goldilocks.support.text.translation import _
 
 FileOption = Annotated[Path, typer.Option("--file", help="The key file; pass it to the service as --keys.")]
 
+_MAX_DAYS = 36_500
+"""A century."""
+
 app = command_group(
     "Create, list and revoke the API keys of a service.",
     example="goldilocks keys add shop --model tickets --days 365",
@@ -26,7 +29,7 @@ def add(
         list[str] | None,
         typer.Option(help="Model that the key may use (repeatable). Default: all; with --metrics none."),
     ] = None,
-    days: Annotated[float | None, typer.Option(min=0.001, help="Days until the key expires.")] = None,
+    days: Annotated[float | None, typer.Option(min=0.001, max=_MAX_DAYS, help="Days until the key expires.")] = None,
     rate: Annotated[float | None, typer.Option(min=0.01, help="Maximum requests per minute.")] = None,
     quota: Annotated[int | None, typer.Option(min=0, help="Maximum items per calendar month.")] = None,
     admin: Annotated[bool, typer.Option("--admin", help="Allow changing the served versions.")] = False,
@@ -67,7 +70,8 @@ def list_keys(file: FileOption = Path("keys.json")) -> None:
     for key in read_keys(file).keys:
         facts = [key.id, key.name, key.state(now), _("models {0}").format(",".join(key.models) or "-")]
         if key.expires is not None:
-            facts.append(_("expires {0}").format(f"{datetime.fromtimestamp(key.expires, UTC):%Y-%m-%d}"))
+            last = min(key.expires, datetime.max.replace(tzinfo=UTC).timestamp() - 1)
+            facts.append(_("expires {0}").format(f"{datetime.fromtimestamp(last, UTC):%Y-%m-%d}"))
         if key.rate_per_minute is not None:
             facts.append(_("{0} requests/min").format(f"{key.rate_per_minute:g}"))
         if key.quota_per_month is not None:

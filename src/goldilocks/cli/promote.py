@@ -50,11 +50,11 @@ def promote(
             "gets all requests."
         )
     if bundle is None:
-        answer = _ask(f"{url}/v1/admin/models/{model}/promote", {}, key)
+        answer = _ask(url, model, "promote", {}, key)
     else:
         body = {"bundle": str(bundle.absolute()), "share": share, "shadow": shadow}
-        answer = _ask(f"{url}/v1/admin/models/{model}/versions", body, key)
-    _show(answer)
+        answer = _ask(url, model, "versions", body, key)
+    _show(*answer)
 
 
 def rollback(
@@ -66,12 +66,14 @@ def rollback(
 
     Example: goldilocks rollback tickets
     """
-    _show(_ask(f"{url}/v1/admin/models/{model}/rollback", {}, key))
+    _show(*_ask(url, model, "rollback", {}, key))
 
 
-def _show(lines: list[str]) -> None:
+def _show(lines: list[str], warning: str) -> None:
     for line in lines:
         say(line)
+    if warning:
+        say(f"warning: {warning}", error=True)
 
 
 def _line(model: str, version: Mapping[str, Any]) -> str:
@@ -79,20 +81,25 @@ def _line(model: str, version: Mapping[str, Any]) -> str:
     return f"{model}: {version['role']} {version['version']} ({version['bundle']}{share})"
 
 
-def _ask(url: str, body: Mapping[str, Any], key: str | None) -> list[str]:
-    """The versions of a model after a request to the service, one a line.
+def _ask(service: str, model: str, action: str, body: Mapping[str, Any], key: str | None) -> tuple[list[str], str]:
+    """The versions of a model after a request to the service, one a line, and a warning or "".
 
     Redirects are not followed: the key is for the service that was named.
     """
     import json
-    from urllib.parse import urlsplit
+    from urllib.parse import quote, urlsplit
 
     from goldilocks.errors import InputError, MissingError
     from goldilocks.support.endpoints.http_post import TransportError, post
     from goldilocks.support.endpoints.server_errors import cleaned
 
-    if not url.startswith(("http://", "https://")):
-        raise InputError(f"the address is {url!r}; write it with http:// or https://.")
+    if not service.startswith(("http://", "https://")):
+        raise InputError(f"the address is {service!r}; write it with http:// or https://.")
+    if "@" in service.split("/")[2]:  # a password in an address ends up in the list of processes, and in messages
+        raise InputError("the address holds a user name or password; pass the key with --key or GOLDILOCKS_KEY.")
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise InputError("the key holds characters that no key has; copy it again as `goldilocks keys add` printed it.")
+    url = f"{service.rstrip('/')}/v1/admin/models/{quote(model, safe='', errors='replace')}/{action}"
     headers = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {})}
     try:
         local = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
@@ -104,12 +111,14 @@ def _ask(url: str, body: Mapping[str, Any], key: str | None) -> list[str]:
         raise InputError(f"the service refused: {cleaned(_message(answer.body), key or '', 1_000)}")
     try:
         content = json.loads(answer.body)
-        return [_line(str(content["model"]), version) for version in content["versions"]]
+        lines = [_line(str(content["model"]), version) for version in content["versions"]]
+        warning = str(content.get("warning", ""))
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise MissingError(
             f"{url}: what answers there is no service of goldilocks "
             f"({cleaned(answer.body[:200].decode('utf-8', 'replace'), key or '', 60)!r}); pass --url."
         ) from error
+    return lines, warning
 
 
 _PATIENCE = 600.0

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from goldilocks.errors import InputError, MissingError, RequestError
+from goldilocks.errors import InputError, IntegrityError, MissingError, RequestError
 from goldilocks.support.files import from_json, to_json, write_bytes
 
 ANY_MODEL = "*"
@@ -83,7 +83,28 @@ def read_keys(path: Path) -> KeyList:
         ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); run this as the file's owner.") from error
-    return from_json(KeyList, content, where=path)
+    known = from_json(KeyList, content, where=path)
+    for key in known.keys:
+        _check(key, path)
+    return known
+
+
+def _check(key: ApiKey, path: Path) -> None:
+    """Refuse what no ``keys add`` writes: with a time that is no number a key would never expire.
+
+    Raises:
+        IntegrityError: a number of the key is out of its range.
+    """
+    ranges = (
+        ("created", key.created, 0.0),
+        ("expires", key.expires, 0.0),
+        ("revoked", key.revoked, 0.0),
+        ("rate_per_minute", key.rate_per_minute, 1e-6),
+        ("quota_per_month", key.quota_per_month, 0.0),
+    )
+    for name, value, low in ranges:
+        if value is not None and not low <= value < float("inf"):
+            raise IntegrityError(f"{path}: {name} of key {key.id[:100]!r} is {value}; restore the file, or correct it.")
 
 
 def add_key(path: Path, key: ApiKey) -> str:
@@ -214,6 +235,8 @@ class Access:
         if path is not None:
             self._keys = {key.id: key for key in read_keys(path).keys}
             self._stamp = self._stamp_now()
+            if path.stat().st_mode & stat.S_IWOTH:
+                _LOG.warning("%s: every user of this machine may add keys to it; run: chmod o-w %s", path, path)
             self._used, self._month = _read_usage(self._usage)
 
     @property

@@ -118,7 +118,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     message = {
         404: f"there is no {request.method} {request.url.path[:200]}; GET /docs lists the routes.",
         405: f"{request.url.path[:200]} does not take {request.method}; GET /docs lists the routes.",
-        422: "the body is not JSON in UTF-8, or is nested too deeply; fix it.",
+        422: "the body is not JSON in UTF-8, is nested too deeply, or has a number of thousands of digits; fix it.",
     }.get(status, str(error.detail))
     refusal = RequestError(status, _CODES.get(error.status_code, "refused"), message)
     answer = await _refused(request, refusal)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldilocks.errors import GoldilocksError, InputError, RequestError
+from goldilocks.errors import GoldilocksError, InputError, IntegrityError, RequestError
 from goldilocks.nets.generation.streaming import OnText
 from goldilocks.records import Text
 from goldilocks.serving.engine import Call, Engine, ModelCard, version_of
@@ -106,18 +106,43 @@ class Version:
 
     def add_replica(self) -> None:
         """Start one more."""
-        serving, folder = self._serving, self.folder
+        serving = self._serving
         with self._lock:
             self._number += 1
             replica = Replica(
                 f"{self.model}@{self.id}#{self._number}",
                 self.queue,
-                lambda: serving.open_engine(folder),
+                self._open_engine,
                 lambda batch: serving.on_batch(self.model, self.id, batch),
                 self._ended,
             )
             self.replicas.append(replica)
         replica.start()
+
+    def _open_engine(self) -> Engine:
+        """Load the bundle.
+
+        A folder that was overwritten meanwhile is refused: some replicas would answer with another model under the
+        name of this version.
+
+        Raises:
+            GoldilocksError: the bundle cannot be loaded, or is not the one that this version began with.
+        """
+        self._check_unchanged()
+        engine = self._serving.open_engine(self.folder)
+        try:
+            self._check_unchanged()
+        except GoldilocksError:
+            engine.close()
+            raise
+        return engine
+
+    def _check_unchanged(self) -> None:
+        if (found := version_of(self.folder)) != self.id:
+            raise IntegrityError(
+                f"{self.folder}: now holds version {found}, and {self.id} was served from it; put that back, or "
+                f"promote the other: goldilocks promote {self.model} --bundle {self.folder}."
+            )
 
     def remove_replica(self) -> None:
         """Stop the newest one, once it has answered what it has."""
@@ -214,6 +239,8 @@ class Deployment:
         self.current = Version(name, folder, serving)
         self.previous: Path | None = None
         """The bundle that answered before the last promotion."""
+        self.previous_id: str | None = None
+        """Its version, where it is known."""
         self.canary: Version | None = None
         self.canary_share = 0.0
         self.shadow: Version | None = None
@@ -278,11 +305,29 @@ class Deployment:
             raise
         return version
 
+    def start_previous(self) -> Version:
+        """The version before the last promotion, loaded again.
+
+        Raises:
+            RequestError: there was none.
+            GoldilocksError: its bundle is missing, damaged, or was replaced by another version; nothing changes.
+        """
+        if self.previous is None:
+            raise RequestError(409, "nothing_to_roll_back", f"{self.name} has no earlier version.")
+        found = version_of(self.previous)
+        if self.previous_id not in (None, found):
+            raise InputError(
+                f"{self.previous}: now holds version {found}, and no longer the earlier one, {self.previous_id}; "
+                "promote a copy of that."
+            )
+        return self.start(self.previous)
+
     def promote(self, version: Version) -> None:
         """Let a version answer from now on; the one before answers what it has accepted and ends."""
         with self._lock:
             before, self.current = self.current, version
-            self.previous = before.folder
+            if before.id != version.id:  # the same version again leaves nothing to go back to
+                self.previous, self.previous_id = before.folder, before.id
             leaving = [before]
             if self.canary is not None and self.canary is not version:
                 leaving.append(self.canary)

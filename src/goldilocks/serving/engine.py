@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -184,9 +185,12 @@ def version_of(folder: Path) -> str:
     Raises:
         InputError: there is no bundle.
     """
+    path = folder / _INFO
     try:
-        return hashlib.sha256((folder / _INFO).read_bytes()).hexdigest()[:10]
+        if stat.S_ISREG(path.stat().st_mode):  # reading a FIFO would wait for ever, and a device have no end
+            return hashlib.sha256(path.read_bytes()).hexdigest()[:10]
     except (OSError, ValueError) as error:  # ValueError: a NUL or a lone surrogate in the path
-        if isinstance(error, OSError) and (folder / "bundle" / _INFO).is_file():
+        if isinstance(error, FileNotFoundError) and (folder / "bundle" / _INFO).is_file():
             raise InputError(f"{folder} is the folder of a run; pass {folder / 'bundle'}.") from error
         raise InputError(f"{str(folder)!r} holds no {_INFO}, so it is not a bundle; pass a bundle's folder.") from error
+    raise InputError(f"{str(path)!r} is no plain file, so {str(folder)!r} is not a bundle; pass a bundle's folder.")

@@ -41,6 +41,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _BODY_METHODS = ("POST", "PUT", "PATCH")
 _MAX_CHARACTERS = 20_000
 """Maximum length of an error message: enough for 300 labels."""
+_AMBIGUOUS = "ambiguous_length"
 _LOG = logging.getLogger("goldilocks.serving")
 
 
@@ -143,6 +144,10 @@ class Gate:
         if scope["method"] not in _BODY_METHODS:
             return b""
         length = headers.get("content-length", "")
+        if length and "transfer-encoding" in headers:  # a proxy that goes by the other would see another request here
+            raise RequestError(
+                400, _AMBIGUOUS, "the request has both Content-Length and Transfer-Encoding; send one of them."
+            )
         if length.isdigit() and int(length) > self._limits.body_bytes:
             raise self._too_large()
         if not length.strip("0") and "transfer-encoding" not in headers and "content-type" not in headers:
@@ -238,6 +243,8 @@ def error_headers(error: RequestError) -> dict[str, str]:
         headers["retry-after"] = str(max(1, round(error.retry_after)))
     if error.status == 401:
         headers["www-authenticate"] = "Bearer"
+    if error.code == _AMBIGUOUS:  # what follows on the connection may be no request of this client
+        headers["connection"] = "close"
     return headers
 
 

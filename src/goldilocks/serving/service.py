@@ -108,6 +108,7 @@ class Service:
         self.log = RequestLog(settings.log, self.metrics.log_failures.inc) if settings.log.path else None
         self._inference = Inference(self.metrics, settings.cache_items, settings.limits.seconds)
         self._searches = anyio.CapacityLimiter(1)
+        self._state_lock = threading.Lock()
         self._ended = threading.Event()
         self._abandoned = False
         self._scalers: dict[Version, Scaler] = {}
@@ -130,6 +131,7 @@ class Service:
                 ) from error
             if state and state.previous:
                 self.deployments[name].previous = Path(state.previous)
+                self.deployments[name].previous_id = state.previous_version
             for alias in model.aliases:
                 self.set_alias(alias, name)
         if settings.masking.names is not None and settings.masking.names not in self.deployments:
@@ -362,7 +364,7 @@ class Service:
 
     @contextlib.contextmanager
     def changing(self, deployment: Deployment) -> Iterator[None]:
-        """While inside, nobody else changes a model's versions; afterwards they are written down.
+        """While inside, nobody else changes a model's versions.
 
         Raises:
             RequestError: somebody does (409).
@@ -375,11 +377,24 @@ class Service:
             yield
         finally:
             deployment.changing.release()
-        if self.settings.state is not None:
-            write_state(
-                self.settings.state,
-                ServingState({name: _kept(deployment) for name, deployment in self.deployments.items()}),
-            )
+
+    def keep_state(self) -> str | None:
+        """Write down which versions are served; a warning where that fails, such as on a full disk.
+
+        What was changed stays so: an operator who needs to roll back needs it most when something else is broken.
+        """
+        if self.settings.state is None:
+            return None
+        with self._state_lock:
+            state = ServingState({name: _kept(deployment) for name, deployment in self.deployments.items()})
+            try:
+                write_state(self.settings.state, state)
+            except InputError as error:
+                reason = getattr(error.__cause__, "strerror", None) or str(error)
+                warning = f"a restart would undo this: {self.settings.state} cannot be written ({reason})."
+                _LOG.error("%s", warning)
+                return warning
+        return None
 
     def tend(self, now: float) -> None:
         """Replace replicas that have given up, and fit their number to the load."""
@@ -458,7 +473,11 @@ class Service:
 def _kept(deployment: Deployment) -> ModelState:
     """Versions as they are written down; what is only tried out ends with the service."""
     previous = deployment.previous
-    return ModelState(str(deployment.current.folder.absolute()), None if previous is None else str(previous.absolute()))
+    return ModelState(
+        str(deployment.current.folder.absolute()),
+        None if previous is None else str(previous.absolute()),
+        deployment.previous_id,
+    )
 
 
 def _telemetry(settings: ServeSettings, state: State) -> Telemetry | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from goldilocks.errors import InputError, MissingError
 from goldilocks.support.yaml_text import read_yaml
 
 _STRICT = ConfigDict(extra="forbid")
+_MAX_REPLICAS = 1_000
+"""Each is a thread, and mostly a process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,10 +252,22 @@ def check_ranges(settings: ServeSettings, where: str = "settings") -> None:
         *(("replicas.target_ongoing_requests", replicas.target_ongoing_requests, 0.01) for replicas in all_replicas),
         *(("replicas.upscale_delay_s", replicas.upscale_delay_s, 0) for replicas in all_replicas),
         *(("replicas.downscale_delay_s", replicas.downscale_delay_s, 0) for replicas in all_replicas),
+        *(("replicas.threads", replicas.threads, 0) for replicas in all_replicas),
+        *(("replicas.memory_mb", replicas.memory_mb, 1) for replicas in all_replicas if replicas.memory_mb is not None),
     ]
     for name, value, low in lowest:
-        if not low <= value < float("inf"):
+        if not math.isfinite(value):
+            raise InputError(f"{where}: {name} is {value}; it must be a number.")
+        if value < low:
             raise InputError(f"{where}: {name} is {value}; it must be at least {low}.")
+    for replicas in all_replicas:
+        if replicas.max_replicas > _MAX_REPLICAS:
+            raise InputError(
+                f"{where}: replicas.max_replicas is {replicas.max_replicas}; it must be at most {_MAX_REPLICAS:,}."
+            )
+    for name, path in (("state", settings.state), ("log.path", settings.log.path), ("keys", settings.keys)):
+        if path is not None and not path.name:
+            raise InputError(f"{where}: {name} is {path}; name a file.")
     for name in (*settings.models, *(alias for model in settings.models.values() for alias in model.aliases)):
         if not name.strip() or "/" in name or not name.isprintable():
             raise InputError(f"{where}: a model is named {name!r}; choose a name that is not empty, without slashes.")

@@ -17,6 +17,8 @@ class ModelState:
     """Folder of the bundle that answers."""
     previous: str | None = None
     """Folder of the one before the last promotion."""
+    previous_version: str | None = None
+    """Version of the bundle in that folder then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def test_host_that_does_not_listen_cannot_be_reached(server: Server) -> None:
         posted(server)
 
 
-@pytest.mark.parametrize("url", ["http://[::bad/", "http://a..b/"])
+@pytest.mark.parametrize("url", ["http://[::bad/", "http://a..b/", "http://127.0.0.1:99999/"])
 def test_address_that_is_none_is_a_transport_error(url: str) -> None:
     with pytest.raises(TransportError):
         post(url, b"", {}, timeout=5, proxies=False)

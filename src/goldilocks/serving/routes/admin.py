@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +49,15 @@ async def add_version(request: Request, model: str, body: VersionRequest) -> dic
     deployment = service.find(request, model)[0]
 
     def change() -> None:
-        with service.changing(deployment):
-            version = deployment.start(Path(body.bundle))
-            if body.shadow:
-                deployment.watch(version)
-            elif body.share < 1:
-                deployment.try_out(version, body.share)
-            else:
-                deployment.promote(version)
+        version = deployment.start(Path(body.bundle))
+        if body.shadow:
+            deployment.watch(version)
+        elif body.share < 1:
+            deployment.try_out(version, body.share)
+        else:
+            deployment.promote(version)
 
-    await _changed(change)
-    return described(deployment)
+    return await _changed(service, deployment, change)
 
 
 @router.post("/models/{model}/promote", responses=READING | _CONFLICT)
@@ -68,16 +67,14 @@ async def promote(request: Request, model: str) -> dict[str, Any]:
     deployment = service.find(request, model)[0]
 
     def change() -> None:
-        with service.changing(deployment):
-            version = deployment.canary or deployment.shadow
-            if version is None:
-                raise RequestError(
-                    409, "nothing_to_promote", f"{deployment.name} has no version on trial; start one with a bundle."
-                )
-            deployment.promote(version)
+        version = deployment.canary or deployment.shadow
+        if version is None:
+            raise RequestError(
+                409, "nothing_to_promote", f"{deployment.name} has no version on trial; start one with a bundle."
+            )
+        deployment.promote(version)
 
-    await _changed(change)
-    return described(deployment)
+    return await _changed(service, deployment, change)
 
 
 @router.post("/models/{model}/rollback", responses=READING | _CONFLICT)
@@ -87,19 +84,15 @@ async def rollback(request: Request, model: str) -> dict[str, Any]:
     deployment = service.find(request, model)[0]
 
     def change() -> None:
-        with service.changing(deployment):
-            ended = deployment.end_canary()
-            if deployment.shadow is not None:
-                deployment.watch(None)
-                ended = True
-            if ended:
-                return
-            if deployment.previous is None:
-                raise RequestError(409, "nothing_to_roll_back", f"{deployment.name} has no earlier version.")
-            deployment.promote(deployment.start(deployment.previous))
+        ended = deployment.end_canary()
+        if deployment.shadow is not None:
+            deployment.watch(None)
+            ended = True
+        if ended:
+            return
+        deployment.promote(deployment.start_previous())
 
-    await _changed(change)
-    return described(deployment)
+    return await _changed(service, deployment, change)
 
 
 def described(deployment: Deployment) -> dict[str, Any]:
@@ -136,10 +129,18 @@ def _changing(request: Request) -> Service:
     return service
 
 
-async def _changed(change: Any) -> None:
+async def _changed(service: Service, deployment: Deployment, change: Callable[[], None]) -> dict[str, Any]:
+    """A model with its versions after a change, with a warning where a restart would undo it."""
+
+    def changed() -> str | None:
+        with service.changing(deployment):
+            change()
+            return service.keep_state()
+
     try:
-        await anyio.to_thread.run_sync(change)
+        warning = await anyio.to_thread.run_sync(changed)
     except RequestError:
         raise
     except GoldilocksError as error:
         raise RequestError(422, "bundle_refused", str(error)) from error
+    return described(deployment) | ({"warning": warning} if warning else {})

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     import httpx2
@@ -70,6 +71,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout: float, p
 
     environment = tuple(os.environ.get(name, "") for name in _PROXY_VARIABLES) if proxies else None
     try:
+        _ = urlsplit(url).port  # a ValueError above 65,535, on which the client would fail with a traceback
         with _lock:
             loop, client = _event_loop(), _client(environment)
         return asyncio.run_coroutine_threadsafe(_post(client, url, body, headers, timeout), loop).result()
