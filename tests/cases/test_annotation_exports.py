@@ -362,3 +362,54 @@ def test_a_column_of_other_answers_is_no_export(tmp_path: Path) -> None:
     assert got.part.texts == ("a", "b")
     named = reading(tmp_path, "y.csv", b"text,label,answer\na,x,accept\nb,x,reject\n", fields={"label": "answer"})
     assert named.part.gold == ("accept", "reject")
+
+
+def test_annotation_of_json_min_without_regions_has_no_entities(tmp_path: Path) -> None:
+    bare = {name: cell for name, cell in JSON_MIN.items() if name != "ner"}
+    for rows in ([bare, JSON_MIN], [JSON_MIN, bare]):
+        got = reading(tmp_path, "x.json", json.dumps(rows).encode(), "ner")
+        assert (set(got.part.gold), got.problems) == ({TAGS, ("O",) * 4}, {})
+
+
+def test_single_choices_are_labels_where_other_rows_have_several(tmp_path: Path) -> None:
+    rows = [{**JSON_MIN, "ner": [], "mood": mood} for mood in ("sad", {"choices": ["glad", "calm"]})]
+    got = reading(tmp_path, "x.json", json.dumps(rows).encode(), "multi_label_classification")
+    assert got.part.gold == (("sad",), ("calm", "glad"))
+    table = b'text,labels\nx,sad\ny,"{""choices"": [""glad"", ""calm""]}"\n'
+    assert reading(tmp_path, "x.csv", table, "multi_label_classification").part.gold == got.part.gold
+
+
+def test_taxonomies_and_texts_of_label_studio_are_read(tmp_path: Path) -> None:
+    def task(kind: str, name: str, value: Any) -> dict[str, Any]:
+        result = {"type": kind, "from_name": name, "value": {"text" if kind == "textarea" else kind: value}}
+        return {"id": 1, "data": {"text": "x", "source": "x"}, "annotations": [{"result": [result]}]}
+
+    content = json.dumps([task("taxonomy", "topic", [["Sport", "Tennis"]])]).encode()
+    assert reading(tmp_path, "x.json", content).part.gold == ("Sport / Tennis",)
+    content = json.dumps([task("textarea", "target", ["y"])]).encode()
+    assert reading(tmp_path, "y.json", content, "translation").part.gold == ("y",)
+
+
+def test_numbers_of_labels_are_named_as_what_they_are(tmp_path: Path) -> None:
+    row = {"id": 1, "text": TEXT, "annotations": [{"label": 2, "start_offset": 0, "end_offset": 4, "user": 1}]}
+    got = reading(tmp_path, "x.jsonl", as_jsonl([row]), "ner")
+    assert list(got.problems) == [
+        "labels are numbers of doccano's; export JSONL with the text of labels (JSONL (Text label))"
+    ]
+
+
+@pytest.mark.parametrize("name", ["train.py", "train.txt", "train.json"])
+def test_training_data_in_python_are_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"is Python source; write its list with json\.dump"):
+        reading(tmp_path, name, f"TRAIN_DATA = [('{TEXT}', {{'entities': [(0, 4, 'PER')]}})]\n".encode(), "ner")
+
+
+def test_exports_of_dataturks_rasa_and_webanno(tmp_path: Path) -> None:
+    turks = {"content": TEXT, "annotation": [{"label": ["PER"], "points": [{"start": 0, "end": 3, "text": "Anna"}]}]}
+    person = ("B-PER", "O", "O", "O")
+    assert reading(tmp_path, "x.json", as_jsonl([turks, turks]), "ner").part.gold == (person, person)
+    example = {"text": TEXT, "intent": "go", "entities": [{"start": 0, "end": 4, "value": "Anna", "entity": "PER"}]}
+    content = json.dumps({"rasa_nlu_data": {"common_examples": [example]}}).encode()
+    assert reading(tmp_path, "y.json", content, "ner").part.gold == (person,)
+    with pytest.raises(InputError, match="is a TSV of WebAnno or INCEpTION; export CoNLL 2002"):
+        reading(tmp_path, "z.tsv", b"#FORMAT=WebAnno TSV 3.3\n\n#Text=Bo\n1-1\t0-2\tBo\tPER\n", "ner")

@@ -16,7 +16,7 @@ WORDS = "Bo\tO\nsaw\tO\nRome\tB-LOC\n\n"
 def test_comment_above_a_sentence_is_no_word(tmp_path: Path, comment: str, name: str) -> None:
     got = reading(tmp_path, name, f"{comment}\n{WORDS}{comment}\n{WORDS}".encode(), "ner")
     assert got.part.texts == (("Bo", "saw", "Rome"),) * 2
-    assert "2 lines that begin with # above a sentence are comments (line 1)" in got.remarks
+    assert "2 lines are comments, not words (line 1)" in got.remarks
 
 
 def test_hashtag_with_a_tag_of_other_lines_is_a_word(tmp_path: Path) -> None:
@@ -102,3 +102,52 @@ def test_columns_under_the_name_of_a_table_are_read(tmp_path: Path) -> None:
 def test_numbers_may_be_words(tmp_path: Path) -> None:
     got = reading(tmp_path, "x.conll", b"1 O\nMay B-DATE\n\n2 O\n", "ner")
     assert got.part.texts == (("1", "May"), ("2",))
+
+
+@pytest.mark.parametrize(
+    "comment", ["// sentence one of two", "% a b c", "; a b c", "<s>", '<doc id="7">', "#begin document (x); part 000"]
+)
+def test_other_comments_are_no_words(tmp_path: Path, comment: str) -> None:
+    got = reading(tmp_path, "x.conll", f"{comment}\n{WORDS}{comment}\n{WORDS}".encode(), "ner")
+    assert got.part.texts == (("Bo", "saw", "Rome"),) * 2
+    assert "2 lines are comments, not words (line 1)" in got.remarks
+
+
+def test_end_of_a_document_is_no_word_without_an_empty_line(tmp_path: Path) -> None:
+    got = reading(
+        tmp_path, "x.conll", f"#begin document (x)\n{WORDS.rstrip()}\n#end document\n\n{WORDS}".encode(), "ner"
+    )
+    assert got.part.texts == (("Bo", "saw", "Rome"),) * 2
+
+
+def test_hashtags_are_words_at_the_beginning_of_a_sentence_too(tmp_path: Path) -> None:
+    content = b"#win\tHT\ngo\tVB\n\ngo\tVB\n#win\tHT\n\n"
+    assert reading(tmp_path, "x.conll", content, "pos_tagging").part.texts == (("#win", "go"), ("go", "#win"))
+
+
+@pytest.mark.parametrize(
+    ("name", "header"), [("x.conll", "Word\tTag"), ("x.tsv", "tokens\ttags"), ("x", "token\tlabel")]
+)
+def test_line_that_names_the_columns_is_no_word(tmp_path: Path, name: str, header: str) -> None:
+    got = reading(tmp_path, name, f"{header}\n{WORDS}{WORDS}".replace(" ", "\t").encode(), "ner")
+    assert got.part.texts == (("Bo", "saw", "Rome"),) * 2
+    assert "line 1 names the columns, and is no word" in got.remarks
+
+
+@pytest.mark.parametrize("blank", [" ", "\u00a0", "\u3000"])
+def test_any_blank_is_a_word_of_text_that_is_tagged_by_character(tmp_path: Path, blank: str) -> None:
+    got = reading(tmp_path, "x.conll", f"나\tB-PER\n{blank}\tO\n가\tO\n\n".encode(), "ner")
+    assert got.part.texts == (("나", " ", "가"),)
+
+
+def test_table_with_a_word_per_row_is_named(tmp_path: Path) -> None:
+    rows = "".join(f"Sentence: {number},Bo,B-PER\n,saw,O\n" for number in range(10))
+    got = reading(tmp_path, "x.csv", f"Sentence,tokens,tags\n{rows}".encode(), "ner")
+    assert any(remark.startswith("every row holds one word; a row is a sentence") for remark in got.remarks)
+
+
+def test_numbers_of_tags_are_named(tmp_path: Path) -> None:
+    got = reading(tmp_path, "x.jsonl", b'{"tokens": ["Bo"], "tags": [1]}\n', "ner")
+    assert list(got.problems) == [
+        "tag 1 is the number 1; write the names of tags (in datasets: features[...].feature.names)"
+    ]

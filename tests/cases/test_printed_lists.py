@@ -95,3 +95,26 @@ def test_text_in_brackets_stays_text() -> None:
         assert list_of(cell) is None
     assert value_of("__import__('os').getcwd()") is None
     assert value_of("[" * 100_000) is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "labels"),
+    [("frozenset({'a', 'b'})", ("a", "b")), ("Index(['a', 'b'], dtype='object')", ("a", "b")), ("('a',)", ("a",))],
+)
+def test_other_collections_of_python_are_labels(tmp_path: Path, cell: str, labels: tuple[str, ...]) -> None:
+    got = reading(tmp_path, "x.csv", f'text,labels\nx,"{cell}"\n'.encode(), "multi_label_classification")
+    assert got.part.gold == (labels,)
+
+
+@pytest.mark.parametrize(
+    ("cell", "problem"),
+    [("{'a': 1, 'b': 0}", "labels is a dict, not a list"), ("{a,b}", "labels is '{a,b}', which is not a list")],
+)
+def test_other_structures_are_no_labels(tmp_path: Path, cell: str, problem: str) -> None:
+    got = reading(tmp_path, "x.csv", f'text,labels\nx,"{cell}"\n'.encode(), "multi_label_classification")
+    assert got.problems == {problem: (1,)}
+
+
+def test_list_in_a_cell_is_no_single_label(tmp_path: Path) -> None:
+    got = reading(tmp_path, "x.csv", b"text,label\nx,\"['a']\"\ny,[deleted]\n")
+    assert (got.problems, got.part.gold) == ({"label is a list, not a single value": (1,)}, ("[deleted]",))

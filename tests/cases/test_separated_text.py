@@ -1,12 +1,14 @@
 """Separated text as programs write it: quotes that pair up, Excel's first line, joined files, blanks before quotes."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from case_files import reading
 
 from goldilocks import plugins
-from goldilocks.data.unlabelled import arriving, columns_of
+from goldilocks.data.unlabelled import CopiedColumns, arriving, columns_of
 from goldilocks.errors import InputError
 
 PLAIN = "quotes are plain characters here: read as quoting they would have joined or broken rows"
@@ -89,3 +91,61 @@ def test_predict_separates_as_check_does(tmp_path: Path) -> None:
 def test_cells_above_the_usual_limit_are_read(tmp_path: Path) -> None:
     got = reading(tmp_path, "x.csv", b'text,label\n"' + b"long " * 40_000 + b'",x\nb,y\n')
     assert len(got.part.texts[0]) == 200_000
+
+
+def on_stdin(tmp_path: Path, content: bytes, **options: Any) -> list[Any]:
+    """What `predict` reads of a pipe."""
+    (tmp_path / "piped").write_bytes(content)
+    task = plugins.load("tasks", "text_classification")
+    file = os.open(tmp_path / "piped", os.O_RDONLY)
+    try:
+        batches = arriving(file, task, columns_of(task, {}), **options)
+        return [(number, str(item)) for batch in batches for number, item in batch]
+    finally:
+        os.close(file)
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";", "|"])
+def test_table_on_standard_input_is_read_as_one_and_said_to_be(tmp_path: Path, delimiter: str) -> None:
+    rows = [["label", "text"], ["a", "one"], ["b", "two"]]
+    content = "".join(f"{delimiter.join(row)}\r\n" for row in rows).encode("utf-8-sig")
+    said: list[str] = []
+    kept = CopiedColumns(("label",))
+    assert on_stdin(tmp_path, content, announce=said.append, kept=kept) == [(1, "one"), (2, "two")]
+    assert said == [
+        "The first line names the columns 'label', 'text', so the lines are read as a table; --no-jsonl takes them as "
+        "texts."
+    ]
+    assert kept.cells == {1: {"label": "a"}, 2: {"label": "b"}}
+
+
+def test_quoted_cells_on_standard_input_may_hold_line_ends(tmp_path: Path) -> None:
+    content = b'text,label\n"a, ""b""\nc",x\n\nbroken\nd,y\n"not closed,z\n'
+    assert on_stdin(tmp_path, content) == [
+        (1, 'a, "b"\nc'),
+        (2, "1 cells where the header has 2"),
+        (3, "d"),
+        (4, "a quote is not closed or not doubled; write a quote inside a quoted cell twice"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "first", ["one, two", "text of a letter, and more", "text, and whatever else was in this sentence", "label,other"]
+)
+def test_lines_of_text_on_standard_input_stay_texts(tmp_path: Path, first: str) -> None:
+    assert on_stdin(tmp_path, f"{first}\ntwo\n".encode()) == [(1, first), (2, "two")]
+
+
+def test_header_may_be_meant_as_text(tmp_path: Path) -> None:
+    assert on_stdin(tmp_path, b"text,label\na,b\n", jsonl=False) == [(1, "text,label"), (2, "a,b")]
+    said: list[str] = []
+    assert on_stdin(tmp_path, b"text\na\n", announce=said.append) == [(1, "text"), (2, "a")]
+    assert said == [
+        "The first line is 'text', the name of a column, and is read as a text; if it is a header, pass the file "
+        "as .csv."
+    ]
+
+
+def test_quotes_between_tabs_on_standard_input_join_no_rows(tmp_path: Path) -> None:
+    content = b'text\tlabel\n"one\ta\ntwo"\tb\n"a b"\tc\n'
+    assert on_stdin(tmp_path, content) == [(1, '"one'), (2, 'two"'), (3, "a b")]

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from case_files import reading
+import pytest
+from case_files import dataset, reading, topic_rows
 
 from goldilocks import plugins
 from goldilocks.data.unlabelled import arriving, columns_of
@@ -29,3 +30,40 @@ def test_quoted_cell_with_a_line_end_is_one_cell(tmp_path: Path) -> None:
     got = reading(tmp_path, "q.tsv", b'text\tlabel\n"two\nlines"\tmoney\nnext\tsport\n')
     assert got.part.texts == ("two\nlines", "next")
     assert got.remarks == ()
+
+
+def pairing_rows(delimiter: str) -> bytes:
+    """Rows of which one begins a quote in its text and a later one ends it in its label."""
+    rows = [list(row) for row in topic_rows(60)]
+    rows[10][0] = f'"{rows[10][0]}'
+    rows[50][1] = f'{rows[50][1]}"'
+    return "".join(f"{delimiter.join(row)}\n" for row in (["text", "label"], *rows)).encode()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+def test_quote_that_ends_in_a_label_joins_no_rows(tmp_path: Path, delimiter: str) -> None:
+    got = reading(tmp_path, "x.csv", pairing_rows(delimiter))
+    assert (got.total, len(got.part), got.problems) == (60, 60, {})
+    assert any("quotes are plain characters here" in remark for remark in got.remarks)
+
+
+def test_label_that_a_quote_was_left_at_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.tsv").write_bytes(pairing_rows("\t"))
+    findings = dataset(tmp_path, train="x.tsv").findings
+    assert [found.message for found in findings if found.code == "labels_alike"] == [
+        "labels that are written alike: 'money', 'money\"'"
+    ]
+
+
+def test_file_with_all_cells_quoted_may_have_tabs_and_line_ends_in_them(tmp_path: Path) -> None:
+    rows = [(f"text number {number}", "ab"[number % 2]) for number in range(20)]
+    rows[3] = ("first\tpart\nsecond part", "a")
+    content = "".join(f'"{text}"\t"{label}"\n' for text, label in [("text", "label"), *rows]).encode()
+    got = reading(tmp_path, "x.tsv", content)
+    assert (got.part.texts[3], got.total, got.problems) == (rows[3][0], 20, {})
+
+
+def test_header_in_quotes_is_found_where_a_quote_is_not_closed(tmp_path: Path) -> None:
+    rows = "".join(f'"text number {number}"\t"{"ab"[number % 2]}"\n' for number in range(20))
+    got = reading(tmp_path, "x.tsv", f'"text"\t"label"\n"not closed\t"a"\n{rows}'.encode())
+    assert (got.part.texts[:2], set(got.part.gold)) == (('"not closed', "text number 0"), {"a", "b"})

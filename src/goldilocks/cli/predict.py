@@ -43,8 +43,8 @@ def predict(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="Lines of text, .jsonl, or a table (.csv .tsv .xlsx .parquet .json .conll); each also .gz. Default: "
-            "standard input."
+            help="Lines of text, .jsonl, or a table (.csv .tsv .xlsx .parquet .json .conll); each also .gz. Default, "
+            "or -: standard input."
         ),
     ] = None,
     field: Annotated[
@@ -81,7 +81,8 @@ def predict(
     """Predict each row of FILE or standard input, in order, as it arrives.
 
     A line holds the input of the task: one text, several separated by tabs, or a JSON object. JSON Lines and tables
-    name inputs by role or by the column of the training data; other columns, such as labels, are ignored.
+    name inputs by role or by the column of the training data; other columns, such as labels, are ignored. A table on
+    standard input is recognised by a first line with these names.
 
     An unusable row yields {"error": "row 3: ..."}, and the following rows are predicted normally. The exit code is then
     2, and standard error names the first such row and their number. If an endpoint fails, the rows that it answered are
@@ -107,7 +108,7 @@ def predict(
     copied = tuple(name.strip() for name in keep.split(",") if name.strip()) if keep else ()
     kept = CopiedColumns(copied if domain_column is None else tuple(dict.fromkeys((*copied, domain_column))))
     domains = Domains(model, domain, domain_column)
-    source = sys.stdin.fileno() if file is None else file
+    source = sys.stdin.fileno() if file is None or str(file) == "-" else file
     rows = _OutputRows(model.info.goal, scores, copied, kept)
     with writing(out, form) as (write, flush), rows.counted():
         batches = arriving(source, task, columns, jsonl=jsonl, kept=kept, announce=partial(say, error=True))

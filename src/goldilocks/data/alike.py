@@ -10,19 +10,23 @@ from goldilocks.support.suggest import closest
 
 _JOINTS = re.compile(r"[\s_\-\u00ad\u200b\u200e\u200f\u2060\ufeff]+")
 """Blanks, ``_``, ``-``, and invisible: soft hyphen, zero-width space, direction marks, word joiner, BOM."""
+_EDGES = "\"'`´“”„‟‘’‚«»「」.,;:"
+"""Quotation marks and stops at the ends of a label: what a broken cell or a typing error leaves there."""
 
 
 def label_key(label: str) -> str:
-    """What labels that are alike have in common: case, blanks, ``_``, ``-``, zero width do not count; ``1.0`` is 1.
+    """What labels that are alike have in common; ``1.0`` is 1.
+
+    Case, blanks, ``_``, ``-``, quotes and stops around a label, and characters of no width do not count.
 
     Example:
-        >>> label_key("Sign-Up "), label_key("sign_up"), label_key("1.0")
+        >>> label_key("Sign-Up "), label_key('sign_up"'), label_key("1.0")
         ('signup', 'signup', '1')
     """
     text = unicodedata.normalize("NFKC", label).strip()
     if re.fullmatch(r"[+-]?\d+\.0+", text):
         return str(int(text.split(".")[0]))
-    return _JOINTS.sub("", text).casefold()
+    return _JOINTS.sub("", text.strip(_EDGES)).casefold()
 
 
 def alike(labels: Iterable[str]) -> list[list[str]]:
@@ -40,6 +44,7 @@ def alike(labels: Iterable[str]) -> list[list[str]]:
 
 def suggest_label(label: str, known: Collection[str]) -> str:
     """`` Did you mean 'x'?`` for the known label that is written alike or nearly so; else nothing."""
-    same = sorted(other for other in known if label_key(other) == label_key(label))
+    key = label_key(label)
+    same = sorted(other for other in known if key and label_key(other) == key)
     nearest = same[0] if same else closest(label, sorted(known))
     return "" if nearest is None else f" Did you mean {nearest!r}?"

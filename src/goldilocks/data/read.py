@@ -14,14 +14,16 @@ from goldilocks.data.readers import hub_translation, parallel, relations
 from goldilocks.data.readers.admission import MAX_BYTES, admit
 from goldilocks.data.readers.brat import brat_rows
 from goldilocks.data.readers.columns import Cells, Rows, Skipped
-from goldilocks.data.readers.conll import SNIFFED_LINES, holds_columns
+from goldilocks.data.readers.conll import SNIFFED_LINES, holds_columns, holds_words
 from goldilocks.data.readers.delimited import USUAL
 from goldilocks.data.readers.entity_offsets import columns_of, tagged
+from goldilocks.data.readers.json_document import refuse_python
+from goldilocks.data.readers.json_lines import holds_objects
 from goldilocks.data.readers.label_folders import label_folder_rows
 from goldilocks.data.readers.plain_text import is_plain, plain_rows, roles_of
 from goldilocks.data.readers.recognise import recognise
 from goldilocks.data.readers.rows import BINARY, FORMATS, open_table
-from goldilocks.data.readers.text_file import lines_of, suffix_of, text_facts
+from goldilocks.data.readers.text_file import first_bytes, lines_of, suffix_of, text_facts
 from goldilocks.data.transforms.dialogues import unrolled
 from goldilocks.data.transforms.rankings import gathered
 from goldilocks.data.transforms.sentences import document_of, joined
@@ -29,6 +31,9 @@ from goldilocks.errors import InputError
 from goldilocks.protocols import ReportsRowRepairs, Task
 from goldilocks.records import Gold, Output, Part, Text
 from goldilocks.support.suggest import suggest
+
+SINGLE_WORDS = 10
+"""Rows of one word each from which it is said that this is no usual form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +199,7 @@ def _open_table(path: Path, fields: Mapping[str, str], task: Task, keep: Sequenc
         opened.rows = tagged(rows, opened.repaired)
     elif related is not None:
         opened.rows = relations.apart(rows, opened.roles)
-    if kind:
+    if kind == ".conll":
         remarks.append("read as CoNLL columns, as in a .conll file")
     opened.lines = 0 if table.kind in BINARY else text_facts(path).lines
     return opened
@@ -204,12 +209,19 @@ def _conll_by_another_name(path: Path, task: Task, wanted: Sequence[str]) -> str
     """``.conll`` for a file of columns that is not named so; empty for any other file."""
     if task.OUTPUT is not Output.TAGS or recognise(path).kind in BINARY:
         return ""
+    start = first_bytes(path)
+    if start.removeprefix(b"\xef\xbb\xbf").startswith(b"#FORMAT=WebAnno"):
+        raise InputError(f"{path.name}: is a TSV of WebAnno or INCEpTION; export CoNLL 2002 instead.")
     if suffix_of(path) in USUAL:  # no header, but a word and its tag
         table = open_table(path, [*wanted, "text"])
         named = {*wanted, "text", "document"}.intersection(table.names)
-        return ".conll" if not named and _sentences_in(lines_of(path)) and holds_columns(lines_of(path)) else ""
+        words = not named or holds_words(lines_of(path))
+        return ".conll" if words and _sentences_in(lines_of(path)) and holds_columns(lines_of(path)) else ""
     if suffix_of(path) in (*FORMATS, ".spacy"):
         return ""
+    if holds_objects(path):
+        return ".jsonl"
+    refuse_python(path, start.decode("utf-8", errors="ignore"))
     if not holds_columns(lines_of(path)):
         raise InputError(
             f"{path.name}: rows for tags are read from {' '.join(FORMATS)} (each also .gz), a BRAT folder, or CoNLL "
@@ -252,6 +264,10 @@ def _collect(
     if rows.total == 0:
         expected = "at least a header and some rows" if suffix_of(Path(source)) in (".csv", ".tsv") else "some rows"
         raise InputError(f"{source}: holds no rows; name a file with {expected}.")
+    if usable.single_words == rows.total >= SINGLE_WORDS:
+        opened.remarks.append(
+            "every row holds one word; a row is a sentence, so give all words of one as a list or in CoNLL columns"
+        )
     return Reading(
         source=source,
         part=usable.part(with_documents=sentences > 1),
@@ -292,12 +308,15 @@ class _UsableRows:
     gold: list[Gold] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     documents: list[str] = field(default_factory=list)
+    single_words: int = 0
+    """Rows to be tagged that are one word."""
     known: dict[Gold, Gold] = field(default_factory=dict)
     """One object per label, not one per row."""
 
     def add(self, number: int, row: Mapping[str, Any], gold: Gold) -> None:
         """Add a row, with its number in the source."""
         gold = self.known.setdefault(gold, gold)
+        self.single_words += self.task.OUTPUT is Output.TAGS and len(gold if isinstance(gold, tuple) else ()) == 1
         if self.into is not None:
             self.into.add(self.task.item(row), gold, number)
             return

@@ -6,17 +6,20 @@ wrong with it in place of the item; the caller decides what becomes of the other
 
 from __future__ import annotations
 
+import csv
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from pathlib import Path
 from typing import Any
 
 from goldilocks.data.readers.columns import Skipped, cell_of, has_column
 from goldilocks.data.readers.conll import SUFFIXES
+from goldilocks.data.readers.delimited import DELIMITERS
 from goldilocks.data.readers.encodings import marked_encoding
 from goldilocks.data.readers.json_document import broken, loads
 from goldilocks.data.readers.json_lines import holds_a_document
@@ -61,6 +64,11 @@ _TABLES = (".csv", ".parquet", ".xlsx", ".json", *SUFFIXES)
 _CHUNK = 1 << 16
 _ROWS = 1_000
 _MAX_NAMES = 5
+MAX_RECORD_LINES = 1_000
+"""Lines of one row of a table: a quote that is not closed by then is not closed at all."""
+MAX_NAME, MAX_NAME_WORDS = 40, 3
+"""Characters and words of the name of a column; longer cells are those of a text."""
+_NOT_CLOSED = "a quote is not closed or not doubled; write a quote inside a quoted cell twice"
 _BOM = "\ufeff".encode()
 _DOCUMENT = re.compile(rb"[\[{]$|\[\s*\{\s*\"")
 """The first line of a JSON document over several lines, or of a list of objects."""
@@ -96,7 +104,8 @@ def arriving(
         task: Says what of a row is read, and what is wrong with it.
         columns: Role -> column.
         jsonl: Whether lines are JSON Lines; ``None``: they are if the first is an object with a column that is read.
-            A .jsonl always is.
+            A .jsonl always is. Where it is ``None`` and the first line names several columns, among them those that are
+            read, the lines are a table.
         kept: Gets further columns of each row; lines of text have those of the task's roles.
         announce: Called with a sentence where lines are found to be JSON Lines.
 
@@ -155,7 +164,8 @@ class _Reader:
 
     def from_lines(self, read: Callable[[], bytes], jsonl: bool | None) -> Iterator[list[NumberedItem]]:
         blank: list[tuple[int, bytes]] = []  # of JSON Lines: no rows where nothing comes behind them
-        for lines in _whole_lines(read):
+        chunks = _whole_lines(read)
+        for lines in chunks:
             if lines[0][0] == 1 and (encoding := marked_encoding(lines[0][1])) not in ("", "utf-8-sig"):
                 raise InputError(
                     f"the lines look like {encoding.upper()}, not UTF-8; convert them with iconv -f {encoding} "
@@ -164,6 +174,9 @@ class _Reader:
             stripped = (raw.removeprefix(_BOM).strip() for _, raw in lines)
             if jsonl is None and (first := next(filter(None, stripped), None)):
                 jsonl = self._is_json(first)
+                if not jsonl and (header := self._header(first)) is not None:
+                    yield from self._records(*header, chain([lines], chunks))
+                    return
             objects = jsonl is True
             lines = blank + lines
             blank = list(takewhile(lambda numbered: not numbered[1].strip(), reversed(lines)))[::-1] if objects else []
@@ -202,6 +215,69 @@ class _Reader:
             f"the first line is a JSON object with {_names(row)} and without {columns[0]!r}; name the "
             "column with --field. With predict --no-jsonl each line is a text."
         )
+
+    def _header(self, first: bytes) -> tuple[list[str], str] | None:
+        """Names of columns and the delimiter where the first line is the header of a table with the columns read."""
+        try:
+            line = first.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+        for delimiter in DELIMITERS:
+            with suppress(csv.Error, StopIteration):
+                names = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
+                columns = self.choose(names)
+                needed = {column for role, column in columns.items() if role not in self.task.OPTIONAL}
+                short = all(len(name) <= MAX_NAME and len(name.split()) <= MAX_NAME_WORDS for name in names)
+                if 1 < len(names) == len(set(names)) and short and needed and needed <= set(names):
+                    self.announce(
+                        f"The first line names the columns {_names(names)}, so the lines are read as a table; "
+                        "--no-jsonl takes them as texts."
+                    )
+                    return names, delimiter
+        if line.strip() in self.choose([line.strip()]).values():
+            self.announce(
+                f"The first line is {line.strip()!r}, the name of a column, and is read as a text; if it is a header, "
+                "pass the file as .csv."
+            )
+        return None
+
+    def _records(
+        self, names: list[str], delimiter: str, chunks: Iterable[list[tuple[int, bytes]]]
+    ) -> Iterator[list[NumberedItem]]:
+        """Rows of separated text as they arrive, numbered from 1 after the header."""
+        columns = self.choose(names)
+        number, begun = -1, list[str]()  # the lines of a record whose quotes are not closed yet
+        for lines in chunks:
+            rows: list[NumberedItem] = []
+            for _, raw in lines:
+                begun.append(raw.decode("utf-8", errors="replace") + "\n")
+                cells = _record(begun, delimiter, len(names))
+                if cells is None and len(begun) <= MAX_RECORD_LINES:
+                    continue
+                begun = []
+                if not cells and cells is not None:  # an empty line
+                    continue
+                number += 1
+                if number:
+                    rows.append((number, self._of_record(number, names, cells, columns)))
+            if rows:
+                yield rows
+        if begun:
+            self.kept.note(number + 1, {})
+            yield [(number + 1, InputError(_NOT_CLOSED))]
+
+    def _of_record(
+        self, number: int, names: list[str], cells: list[str] | None, columns: Mapping[str, str]
+    ) -> Text | InputError:
+        if cells is None or len(cells) != len(names):
+            self.kept.note(number, {})
+            width = len(cells or ())
+            return InputError(_NOT_CLOSED if cells is None else f"{width} cells where the header has {len(names)}")
+        if any("\ufffd" in cell for cell in cells):
+            self.kept.note(number, {})
+            return InputError("not UTF-8; convert it, e.g. with iconv")
+        row = dict(zip(names, cells, strict=True))
+        return self._of_cells(number, names, list(row.values()), columns)
 
     def _line(self, number: int, raw: bytes, jsonl: bool) -> Text | InputError:
         try:
@@ -259,8 +335,25 @@ class _Reader:
             return error
 
 
-def _names(row: Mapping[str, Any]) -> str:
-    return ", ".join(map(repr, islice(row, _MAX_NAMES))) + (", ..." if len(row) > _MAX_NAMES else "")
+def _record(lines: list[str], delimiter: str, width: int) -> list[str] | None:
+    """The cells of a record; ``None`` where a quote is not closed yet.
+
+    Between tabs quotes are plain characters where reading them as quotes does not give a line as many cells as the
+    header has.
+    """
+    try:
+        cells = next(csv.reader(lines, delimiter=delimiter, strict=True), [])
+        if delimiter != "\t" or len(cells) == width or not cells:
+            return cells
+    except csv.Error as error:
+        if delimiter != "\t":
+            return None if "unexpected" in str(error) else lines[0].rstrip("\r\n").split(delimiter)
+    return lines[0].rstrip("\r\n").split(delimiter)
+
+
+def _names(row: Iterable[str]) -> str:
+    names = list(row)
+    return ", ".join(map(repr, names[:_MAX_NAMES])) + (", ..." if len(names) > _MAX_NAMES else "")
 
 
 def _whole_lines(read: Callable[[], bytes]) -> Iterator[list[tuple[int, bytes]]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldilocks.records import Output, Part, labels_of
-from goldilocks.support.text.cells import empty, label_of, label_problem, list_of, shortened, text_problem
+from goldilocks.support.text.cells import empty, label_of, label_problem, list_of, shortened, text_problem, value_of
 
 OUTPUT = Output.LABEL
 SEVERAL = True
@@ -34,15 +34,21 @@ def problem(row: Mapping[str, Any]) -> str | None:
 def _labels_problem(cell: Any) -> str | None:
     if empty(cell):
         return "labels is empty; write [] where no label fits"
-    if isinstance(cell, dict):
+    spelt = value_of(cell) if isinstance(cell, str) else cell
+    if isinstance(spelt, dict) and not isinstance(spelt.get("choices"), list):
         return "labels is a dict, not a list"
-    if isinstance(cell, str) and cell.lstrip().startswith("[") and list_of(cell) is None:
+    if isinstance(cell, str) and cell.lstrip().startswith(("[", "{")) and spelt is None:
         return f"labels is {shortened(cell)!r}, which is not a list"
     return next(filter(None, (label_problem("one of the labels", label) for label in _labels(cell))), None)
 
 
 def _labels(cell: Any) -> list[Any]:
     labels = list_of(cell)
+    if isinstance(cell, str) and cell.lstrip().startswith("{"):
+        spelt = value_of(cell)
+        labels = spelt["choices"] if isinstance(spelt, dict) else spelt  # as Label Studio's CSV has several labels
+    elif isinstance(cell, dict):
+        labels = cell["choices"]
     if labels is None:
         labels = re.split("[|;,]", cell) if isinstance(cell, str) else [cell]
     return labels

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from goldilocks.records import DataIssue, Output, Part, Severity
-from goldilocks.support.text.cells import label_of, label_problem, text_problem
+from goldilocks.support.text.cells import label_of, single_label_problem, text_problem
 
 OUTPUT = Output.LABEL
 SEVERAL = False
@@ -29,7 +29,7 @@ def item_problem(row: Mapping[str, Any]) -> str | None:
 
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return item_problem(row) or label_problem("label", row.get("label"))
+    return item_problem(row) or single_label_problem("label", row.get("label"))
 
 
 def item(row: Mapping[str, Any]) -> tuple[str, str]:

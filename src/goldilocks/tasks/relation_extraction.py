@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from goldilocks.records import Output
-from goldilocks.support.text.cells import empty, label_of, label_problem, list_of, shortened, text_problem
+from goldilocks.support.text.cells import empty, label_of, list_of, shortened, single_label_problem, text_problem
 from goldilocks.support.text.entity_markers import MARKS, all_marked
 
 OUTPUT = Output.LABEL
@@ -41,7 +41,11 @@ def item_problem(row: Mapping[str, Any]) -> str | None:
 
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return item_problem(row) or label_problem("label", row.get("label")) or _direction_problem(label_of(row["label"]))
+    return (
+        item_problem(row)
+        or single_label_problem("label", row.get("label"))
+        or _direction_problem(label_of(row["label"]))
+    )
 
 
 def _marks_problem(row: Mapping[str, Any]) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldilocks.records import Output
-from goldilocks.support.text.cells import label_of, label_problem, text_problem
+from goldilocks.support.text.cells import label_of, single_label_problem, text_problem
 
 OUTPUT = Output.LABEL
 SEVERAL = False
@@ -27,7 +27,7 @@ def item_problem(row: Mapping[str, Any]) -> str | None:
 
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return item_problem(row) or label_problem("label", row.get("label"))
+    return item_problem(row) or single_label_problem("label", row.get("label"))
 
 
 def item(row: Mapping[str, Any]) -> str:

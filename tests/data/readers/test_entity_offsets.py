@@ -117,7 +117,7 @@ def test_wrong_offsets_are_reported_in_words(entities: Any, problem: str) -> Non
 @pytest.mark.parametrize(
     ("entities", "problem"),
     [
-        ([{"start": "1", "end": 2, "label": "X"}], "entity 1 has the offsets '1' and 2; they must be whole numbers"),
+        ([{"start": "a", "end": 2, "label": "X"}], "entity 1 has the offsets 'a' and 2; they must be whole numbers"),
         ([{"start": 0, "end": 2}], "entity 1 has no label"),
         ([[0, 2]], "entity 1 is neither {start, end, label} nor [start, end, label]"),
         ("none", "entities is not a list"),

@@ -43,17 +43,33 @@ def brat_rows(folder: Path, source: str, repaired: dict[str, list[int]], remarks
         _without_mark(_text(file), *_annotations(_text(file.with_suffix(".ann")).removeprefix("\ufeff")))
         for file in files
     ]
-    entities, unit, moved, _ = in_characters([(text, annotated) for text, annotated, _ in documents])
+    entities, unit_of = _in_characters([(text, annotated) for text, annotated, _ in documents])
     rows: list[MarkedRow] = []
     for place, (file, (text, _, wrong)) in enumerate(zip(files, documents, strict=True)):
         sentences = list(_lines(file, text, entities[place], wrong, len(rows)))
-        if place in moved:
-            repaired.setdefault(f"offsets that count {unit} (taken so, since the entities fit then)", []).extend(
-                number for number, _, annotated, *_ in sentences if annotated
-            )
+        if place in unit_of:
+            repaired.setdefault(
+                f"offsets that count {unit_of[place]} (taken so, since the entities fit then)", []
+            ).extend(number for number, _, annotated, *_ in sentences if annotated)
         rows += sentences
     # Offsets were converted in the whole text; within a line the line ends before it no longer count.
     yield from all_tagged(rows, repaired, moved=False)
+
+
+def _in_characters(documents: list[tuple[str, list[Entity]]]) -> tuple[list[list[Entity]], dict[int, str]]:
+    """The entities of each document with offsets in characters, and the unit they counted where it is another.
+
+    A document whose entities all say what is there decides for itself: its .ann may come from another machine.
+    """
+    entities, unit, moved, _ = in_characters(documents)
+    unit_of = dict.fromkeys(moved, unit)
+    for place, (text, annotated) in enumerate(documents):
+        if annotated and all(surface for *_, surface in annotated):
+            alone, own, differing, _ = in_characters([(text, annotated)])
+            entities[place] = alone[0]
+            unit_of.pop(place, None)
+            unit_of |= dict.fromkeys([place] if differing else [], own)
+    return entities, unit_of
 
 
 def _pieces(line: str) -> list[Entity] | None:

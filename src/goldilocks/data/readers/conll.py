@@ -7,7 +7,8 @@ CoNLL-U (.conllu, or ten columns of which the first counts the words) they are t
 columns of which the first counts the words they are the second and the last.
 
 A line that begins with ``#`` above a sentence is a comment (``# id 12``, ``#<tab>address``) unless it looks like a word
-with its tag: as many cells as other lines, the last of them a tag that other lines have.
+with its tag: as many cells as other lines, the last of them a tag that other lines have. Other lines of another width
+than most are comments where they begin with ``#``, ``//``, ``%`` or ``;``, or are a tag of a markup (``<s>``).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 from goldilocks.data.readers.columns import Rows
@@ -27,6 +28,35 @@ DOCUMENT = "-DOCSTART-"
 SNIFFED_LINES = 1_000
 """Lines by which a file without a suffix of ours is recognised as columns, and by which comments are."""
 _NEW_DOCUMENT = re.compile(r"#\s*newdoc\b")
+_MARGIN = re.compile(r"#|//|%|;|</?[A-Za-z][^<>]*>$")
+"""How lines begin that are no words, if they have another number of cells than words have."""
+_DOCUMENT_EDGE = re.compile(r"#\s*(?:begin|end) document\b|<[A-Za-z]\w*( [\w:-]+=(?:\"[^\"]*\"|'[^']*'))+ ?/?>$")
+"""What is above or below a document, whatever the number of its cells."""
+_HEADER = frozenset(
+    [
+        "word",
+        "words",
+        "token",
+        "tokens",
+        "form",
+        "text",
+        "lemma",
+        "pos",
+        "upos",
+        "xpos",
+        "tag",
+        "tags",
+        "label",
+        "labels",
+        "ner",
+        "ner_tag",
+        "ner_tags",
+        "chunk",
+        "id",
+        "iob",
+    ]
+)
+"""Names that columns have where a file has a header, in lower case."""
 _COUNT = re.compile(r"(\d+)(?:-\d+|\.\d+)?")
 """The first column of CoNLL-U: a word, a multiword token or an empty node."""
 _UNIVERSAL_WIDTH = 10
@@ -42,15 +72,19 @@ class _Layout:
     width: int = 0
     """Cells of most lines."""
     last_cells: frozenset[str] = frozenset()
-    """Last cells of the lines that do not begin with ``#``."""
+    """Last cells of the lines that are words."""
 
     def is_comment(self, bare: str, cells: Sequence[str], above: bool) -> bool:
         """Whether a line is one; ``above``: no word of its sentence came before."""
         if self.universal:
             return bare.startswith("#") or not cells[0].isdecimal()
+        if len(cells) != self.width and _MARGIN.match(bare):
+            return True
+        if _DOCUMENT_EDGE.match(bare):
+            return True
         if not (above and bare.startswith("#")):
             return False
-        return len(cells) != self.width or (cells[-1] not in self.last_cells and cells[-1] != "#")
+        return cells[-1] not in self.last_cells and cells[-1] != "#"
 
 
 def holds_columns(lines: Iterable[str]) -> bool:
@@ -63,6 +97,12 @@ def holds_columns(lines: Iterable[str]) -> bool:
     sniffed = list(islice(lines, SNIFFED_LINES))
     widths = {len(words) for _, _, sentence in _sentences(sniffed, _layout(sniffed, False), []) for words in sentence}
     return len(widths) == 1 and min(widths) >= 2
+
+
+def holds_words(lines: Iterable[str]) -> bool:
+    """Whether the first cell of all lines (of the first ``SNIFFED_LINES``) is a word: no list, and without blanks."""
+    words = [line.split("\t" if "\t" in line else ",")[0].strip() for line in islice(lines, SNIFFED_LINES)]
+    return all(len(word.split()) < 2 and not (word[:1] in "[({" and word[-1:] in "])}") for word in words if word)
 
 
 def rows_of(
@@ -96,7 +136,12 @@ def rows_of(
     layout = _layout(sniffed, universal)
     comments: list[int] = []
     width = 0
-    for number, (begins, document, words) in enumerate(_sentences(_whole(path, lines()), layout, comments), start=1):
+    above = _header(sniffed)
+    if above:
+        remarks.append(f"line {above} names the columns, and is no word")
+    for number, (begins, document, words) in enumerate(
+        _sentences(_whole(path, lines()), layout, comments, above), start=1
+    ):
         width = width or len(words[0])
         if width < wanted:
             raise InputError(
@@ -115,7 +160,7 @@ def rows_of(
             cells = {column: [line[place] for line in words] for column, place in places.items()}
             yield number, [cells.get(column, document or None if column == "document" else None) for column in columns]
     if comments and not universal:
-        remarks.append(f"{len(comments):,} lines that begin with # above a sentence are comments (line {comments[0]})")
+        remarks.append(f"{len(comments):,} lines are comments, not words (line {comments[0]})")
 
 
 def _counted_width(sniffed: Iterable[str]) -> int:
@@ -133,11 +178,24 @@ def _counted_width(sniffed: Iterable[str]) -> int:
     return width
 
 
+def _header(sniffed: Sequence[str]) -> int:
+    """The number of the first line where it names the columns, two at least; else 0."""
+    for number, line in enumerate(sniffed, start=1):
+        cells = _cells(line)[1]
+        if cells and not line.startswith("#"):
+            names = len(cells) > 1 and all(cell.lower() in _HEADER for cell in cells)
+            return number if names and len({cell.lower() for cell in cells}) == len(cells) else 0
+    return 0
+
+
 def _layout(sniffed: Sequence[str], universal: bool) -> _Layout:
-    cells = [_cells(line)[1] for line in sniffed if not line.lstrip().startswith(("#", DOCUMENT))]
-    widths = Counter(len(line) for line in cells if line)
-    last_cells = frozenset(line[-1] for line in cells if line)
-    return _Layout(universal, widths.most_common(1)[0][0] if widths else 0, last_cells)
+    lines = [(line, _cells(line)[1]) for line in sniffed]
+    words = [cells for line, cells in lines if cells and not line.lstrip().startswith(("#", DOCUMENT))]
+    widths = Counter(map(len, words))
+    width = widths.most_common(1)[0][0] if widths else 0
+    # Behind another word of its sentence a line with # is a word too, such as a hashtag.
+    words += [cells for (_, before), (_, cells) in pairwise(lines) if len(before) == len(cells) == width]
+    return _Layout(universal, width, frozenset(cells[-1] for cells in words))
 
 
 def _whole(path: Path, lines: Iterator[str]) -> Iterator[str]:
@@ -169,22 +227,25 @@ def _cells(line: str) -> tuple[str, list[str]]:
     such); a tab after the last column is a typing error.
     """
     bare = line.rstrip("\r\n")
+    if bare[:1].isspace() and bare[:1] != "\t" and bare[1:2] == "\t" and bare.strip():
+        return bare, [bare[0], *bare[2:].rstrip("\t ").split("\t")]
     if "\t" in bare.strip():
         bare = bare.rstrip("\t ")
         return bare.strip(), [cell.strip() or cell[:1] for cell in bare.split("\t")]
-    if bare[:2] in (" \t", "\u3000\t") and bare.strip():
-        return bare, [bare[0], bare[2:].strip()]
     return bare.strip(), bare.split()
 
 
 def _sentences(
-    lines: Iterable[str], layout: _Layout, comments: list[int]
+    lines: Iterable[str], layout: _Layout, comments: list[int], above: int = 0
 ) -> Iterator[tuple[int, int, list[list[str]]]]:
-    """The number of the first line of each sentence, that of its document, and the cells of its words."""
+    """The number of the first line of each sentence, that of its document, and the cells of its words.
+
+    ``above`` is the number of a line that names the columns; 0: none does.
+    """
     begins, document, words = 0, 0, list[list[str]]()  # before the first mark of a document its number is 0
     for number, line in enumerate(lines, start=1):
         bare, cells = _cells(line)
-        if not bare or not cells:
+        if not bare or not cells or number == above:
             if words:
                 yield begins, document, words
             words = []

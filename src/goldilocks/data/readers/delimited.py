@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 USUAL = {".csv": ",", ".tsv": "\t"}
 DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 csv.field_size_limit(2**31 - 1)  # the default refuses cells above 128 kB
+_ENCLOSED = re.compile(r'^"(.*)"$', re.DOTALL)
 _EXCEL = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 
 
@@ -37,6 +38,8 @@ class Dialect:
     """Quotes are plain characters."""
     spaced: bool = False
     """There is a blank between the delimiter and an opening quote."""
+    enclosed: bool = False
+    """Quotes are plain, but those around a whole cell are none of it."""
 
 
 def dialect_of(path: Path, kind: str, wanted: Sequence[str]) -> tuple[Dialect, list[str]]:
@@ -59,7 +62,7 @@ def dialect_of(path: Path, kind: str, wanted: Sequence[str]) -> tuple[Dialect, l
             f"{len(quoting.doubtful):,} quoted cells hold line ends, and their lines could be rows themselves "
             f"(row {quoting.doubtful[0]:,}); if quotes are plain characters here, double each and quote the cells"
         )
-    return Dialect(delimiter, quoting.plain, quoting.spaced), remarks
+    return Dialect(delimiter, quoting.plain, quoting.spaced, quoting.enclosed), remarks
 
 
 def _delimiter(path: Path, usual: str, wanted: Sequence[str]) -> str:
@@ -124,6 +127,7 @@ def delimited_rows(path: Path, columns: Sequence[str], dialect: Dialect, optiona
             if not cells:
                 continue
             number += 1
+            cells = _bare(cells, dialect)
             if cells[-1].strip() == header[-1] and [cell.strip().removeprefix("\ufeff") for cell in cells] == header:
                 yield number, "the header again, as where files were joined"
             elif len(cells) != len(header):
@@ -142,7 +146,12 @@ def _broken(path: Path, row: int, line: int, error: csv.Error) -> InputError:
 
 
 def _records(path: Path, dialect: Dialect) -> Iterator[list[str]]:
-    return iter(_reader(path, dialect))
+    return (_bare(cells, dialect) for cells in _reader(path, dialect))
+
+
+def _bare(cells: list[str], dialect: Dialect) -> list[str]:
+    """Cells without the quotes around them that the reader left."""
+    return [_ENCLOSED.sub(r"\1", cell) for cell in cells] if dialect.enclosed else cells
 
 
 def _reader(path: Path, dialect: Dialect) -> _csv.Reader:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from goldilocks.data.readers.columns import Rows
@@ -29,10 +30,18 @@ from goldilocks.support.text.word_tokenizer import Span, cutter
 MarkedRow = tuple[int, str, list[Entity] | str, str, list[Any]]
 """Row number, text, its entities or what is wrong with them, what to add to a problem, and further cells."""
 COLUMNS = ("entities", "label", "labels", "spans", "ents")
+SNIFFED_ROWS = 100
+"""Rows that show which column has the entities."""
 SLIPS = 0.1
 """Share of the texts with entities from which edges inside words are no rarity."""
+TRIMMED = "an entity that begins or ends with a blank (taken without it)"
 CUT = "an entity that begins or ends inside a word (the word was cut there)"
-_UNSPACED = re.compile(f"[{UNSPACED}]")
+_UNSPACED = re.compile(f"[{UNSPACED}\uac00-\ud7a3]")
+"""Characters of scripts where names have no blank behind them; in Korean a particle follows."""
+_START = ("start", "start_offset", "start_char", "startOffset", "begin", "offset")
+_END = ("end", "end_offset", "end_char", "endOffset")
+_TYPE = ("label", "type", "entity_group", "entity_type", "entity", "category", "tag")
+"""Keys that tools use for the edges of an entity, and for what it is."""
 
 
 def columns_of(table: Table, fields: Mapping[str, str]) -> list[str] | None:
@@ -47,14 +56,20 @@ def columns_of(table: Table, fields: Mapping[str, str]) -> list[str] | None:
     others = [name for name in table.names if name not in (*COLUMNS, text, "tokens")]
     named = [fields["tags"]] if "tags" in fields else [*COLUMNS, *others]
     expected = [text, "tokens", *named]
-    first = next(
-        (cells for _, cells in table.rows(expected, expected) if not isinstance(cells, str)), [None] * len(expected)
-    )
+    rows = islice((cells for _, cells in table.rows(expected, expected) if not isinstance(cells, str)), SNIFFED_ROWS)
+    first = next(rows, [None] * len(expected))
     if not isinstance(first[0], str) or (first[1] is not None and "tokens" not in fields):
         return None
-    cells = [(name, _listed(cell)) for name, cell in zip(named, first[2:], strict=True)]
+    # A text without entities may lack the column.
+    columns = zip(named, zip(*(cells[2:] for cells in [first, *rows]), strict=True), strict=True)
+    cells = [(name, _listed(max(column, key=_weight))) for name, column in columns]
     known = [name for name, cell in cells if name not in others and _lists_entities(cell)]
     return next(([text, name] for name in [*known, *(name for name, cell in cells if _has_spans(cell))]), None)
+
+
+def _weight(cell: Any) -> int:
+    """How much a cell shows about its column: nothing at all, nothing in a list, or something."""
+    return 0 if cell is None else 1 if cell in ([], {}, "") else 2
 
 
 def _listed(cell: Any) -> Any:
@@ -74,7 +89,7 @@ def _has_spans(cell: Any) -> bool:
     return (
         bool(cell)
         and isinstance(cell, list)
-        and all(isinstance(span, dict) and ("start" in span or "start_offset" in span) for span in cell)
+        and all(isinstance(span, dict) and any(key in span for key in _START) for span in cell)
     )
 
 
@@ -101,7 +116,7 @@ def all_tagged(marked: Sequence[MarkedRow], repaired: dict[str, list[int]], *, m
         repaired: Gets the numbers of rows that were not taken as they are written.
         moved: Whether offsets may count something else than characters.
     """
-    marked = _in_characters(marked, repaired) if moved else marked
+    marked = _trimmed(_in_characters(marked, repaired) if moved else marked, repaired)
     units = cutter()
     inside = [
         set() if isinstance(entities, str) else _inside(units(text), entities) for _, text, entities, *_ in marked
@@ -122,6 +137,34 @@ def all_tagged(marked: Sequence[MarkedRow], repaired: dict[str, list[int]], *, m
         if edges:
             repaired.setdefault(CUT, []).append(number)
         yield number, [*tags, *others]
+
+
+def _trimmed(marked: Sequence[MarkedRow], repaired: dict[str, list[int]]) -> list[MarkedRow]:
+    """The same rows without blanks at the edges of entities, where words begin and end there."""
+    rows: list[MarkedRow] = []
+    for number, text, entities, where, others in marked:
+        kept = entities if isinstance(entities, str) else [_bare(text, entity) for entity in entities]
+        if kept != entities:
+            repaired.setdefault(TRIMMED, []).append(number)
+        rows.append((number, text, kept, where, others))
+    return rows
+
+
+def _bare(text: str, entity: Entity) -> Entity:
+    """An entity without the blanks around it; as it is where that does not lead to the edges of words.
+
+    Offsets that are off by one have a blank at one edge and half a word at the other.
+    """
+    start, end, label, surface = entity
+    inside = text[start:end] if 0 <= start < end <= len(text) else ""
+    bare = inside.strip()
+    if not bare or bare == inside or (surface and surface.strip() != bare):
+        return entity
+    begins = start + len(inside) - len(inside.lstrip())
+    spans = cutter()(text)
+    if begins not in {at for at, _ in spans} or begins + len(bare) not in {at for _, at in spans}:
+        return entity
+    return begins, begins + len(bare), label, bare if surface else ""
 
 
 def _in_characters(marked: Sequence[MarkedRow], repaired: dict[str, list[int]]) -> list[MarkedRow]:
@@ -171,25 +214,40 @@ def _read(text: str, listed: Any) -> list[Entity] | str:
     entities: list[Entity] = []
     for place, model in enumerate(listed, 1):
         if isinstance(model, dict):
-            edges = [model.get(edge, model.get(f"{edge}_offset")) for edge in ("start", "end")]
+            edges = [_value(model, _START), _value(model, _END)]
+            if edges[1] is None and type(edges[0]) is int and type(model.get("length")) is int:
+                edges[1] = edges[0] + model["length"]
             text_there = model.get("text", model.get("value", ""))
-            parts = [*edges, model.get("label", model.get("type")), text_there if isinstance(text_there, str) else ""]
+            parts = [*edges, _value(model, _TYPE), text_there if isinstance(text_there, str) else ""]
         elif isinstance(model, list) and len(model) in (3, 4):  # the fourth names an entry of a knowledge base
             parts = [*model[:3], ""]
         else:
             return f"entity {place} is neither {{start, end, label}} nor [start, end, label]"
         start, end, label, surface = parts
-        start, end = (int(edge) if isinstance(edge, float) and edge.is_integer() else edge for edge in (start, end))
+        start, end = (_whole(edge) for edge in (start, end))
         if label is None and isinstance(model, dict) and isinstance(model.get("labels"), list):  # Label Studio
             if len(model["labels"]) > 1:
                 return f"entity {place} has {len(model['labels'])} labels; a word has one tag, so keep one of them"
             label = next(iter(model["labels"]), None)
         if type(start) is not int or type(end) is not int:
             return f"entity {place} has the offsets {start!r} and {end!r}; they must be whole numbers"
+        if type(label) is int:
+            return f"entity {place} has the number {label} for a label; export the names of labels, not their numbers"
         if not isinstance(label, str) or not label.strip():
             return f"entity {place} has no label"
         entities.append((start, end, label.strip(), str(surface or "")))
     return entities
+
+
+def _value(entity: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    return next((entity[key] for key in keys if entity.get(key) is not None), None)
+
+
+def _whole(edge: Any) -> Any:
+    """A whole number that is written otherwise; any other value as it is."""
+    if isinstance(edge, float) and edge.is_integer():
+        return int(edge)
+    return int(edge) if isinstance(edge, str) and edge.strip().isascii() and edge.strip().isdecimal() else edge
 
 
 def _read_by_type(text: str, listed: Mapping[Any, Any]) -> list[Entity] | str:

@@ -17,6 +17,8 @@ from goldilocks.support.text.cells import empty
 
 ANSWERS = ("accept", "reject", "ignore")
 _PRODIGY = ("_input_hash", "_task_hash", "spans", "options", "accept", "label")
+_CHOICES = "\0choices"
+"""Key of the columns of a row in which choices were objects, until all rows are seen."""
 _TASKS = ("annotations", "completions", "predictions")
 """Keys of Label Studio's tasks besides ``data``, the first in any but old exports."""
 
@@ -57,11 +59,28 @@ def _export_of(record: Any) -> Export | None:
         return Export("Label Studio (JSON_MIN)", _json_min)
     if "text" in record and isinstance(record.get("ents"), list) and _objects(record.get("tokens", [])):
         return Export("spaCy (Doc.to_json)", _spacy_document)
+    if isinstance(record.get("content"), str) and "annotation" in record and _has_points(record["annotation"]):
+        return Export("Dataturks", _dataturks)
+    if "text" in record and _have_numbers(record.get("annotations")):
+        return Export("doccano (numbers of labels)", _doccano_numbers)
     if "id" in record and ("text" in record or "data" in record) and _doccano_labels(record.get("label")):
         return Export("doccano", _doccano)
     if isinstance(record.get("text"), str) and _objects(record.get("entities")) and _objects(record.get("relations")):
         return Export("doccano", _doccano)
     return None
+
+
+def _have_numbers(annotations: Any) -> bool:
+    """Whether annotations of doccano have numbers for labels."""
+    return (
+        bool(annotations)
+        and _objects(annotations)
+        and all(type(annotation.get("label")) is int and "user" in annotation for annotation in annotations)
+    )
+
+
+def _has_points(annotations: Any) -> bool:
+    return _objects(annotations) and any("points" in annotation for annotation in annotations)
 
 
 def is_prodigy(names: Collection[str], answers: Iterable[Any]) -> bool:
@@ -81,14 +100,36 @@ def accepted(rows: Rows) -> Rows:
             yield number, cells[:-1] if cells[-1] == "accept" else _not_accepted(cells[-1])
 
 
+def without_gaps(export: Export, rows: list[Record | str]) -> list[Record | str]:
+    """The rows of a document, with the cells that Label Studio's JSON_MIN leaves out or simplifies.
+
+    An annotation without regions has no column for them, and one of a single choice has it as plain text.
+    """
+    if export.convert is not _json_min:
+        return rows
+    records = [row for row in rows if isinstance(row, dict)]
+    regions = {name for row in records for name, cell in row.items() if cell and _objects(cell) and "labels" in cell[0]}
+    chosen = {name for row in records for name in row.get(_CHOICES, ())}
+    for row in records:
+        row.pop(_CHOICES, None)
+        row |= {name: [] for name in regions if name not in row}
+        for name in chosen:
+            if isinstance(row.get(name), str):
+                row |= _labelled([row[name]])
+    return rows
+
+
 def _not_accepted(answer: Any) -> Skipped:
     return Skipped(f"the answer {answer!r} (only 'accept' is right)")
 
 
-def ner_annotator(content: Any) -> list[Any] | None:
-    """The records in a file of NER Annotator; ``None`` where it is none."""
+def nested_records(content: Any) -> list[Any] | None:
+    """The records in a file of NER Annotator or Rasa; ``None`` where it is none."""
     if isinstance(content, dict) and "classes" in content and isinstance(content.get("annotations"), list):
         return list(content["annotations"])
+    if isinstance(content, dict) and isinstance(content.get("rasa_nlu_data"), dict):
+        examples = content["rasa_nlu_data"].get("common_examples")
+        return list(examples) if isinstance(examples, list) else None
     return None
 
 
@@ -175,17 +216,29 @@ def _annotated(data: Record, results: Any) -> Record | str:
                 return region
             spans = True
             entities.append(region)
-        elif isinstance(value.get("choices"), list):
-            labelled = _labelled(value["choices"])
+        elif isinstance(options := value.get("choices", _paths(value.get("taxonomy"))), list):
+            labelled = _labelled(options)
             row |= {**labelled, name: labelled["label"]}
             choices.append(name)
         else:
-            row[name] = next(iter(value.values()), None)
+            content: Any = next(iter(value.values()), None)
+            row[name] = "\n".join(map(str, content)) if kind == "textarea" and _strings(content) else content
     if len(set(choices)) > 1 and "label" not in choices:  # several questions: one has to be named
         row = {name: cell for name, cell in row.items() if name not in ("label", "labels") or name in data}
     if spans or "label" not in row:
         row["entities"] = entities
     return row
+
+
+def _paths(taxonomy: Any) -> list[str] | None:
+    """The nodes of a taxonomy by their paths; ``None`` where there is none."""
+    if not isinstance(taxonomy, list):
+        return None
+    return [" / ".join(map(str, path)) if isinstance(path, list) else str(path) for path in taxonomy]
+
+
+def _strings(cell: Any) -> bool:
+    return isinstance(cell, list) and all(isinstance(value, str) for value in cell)
 
 
 def _arrows(results: Sequence[Record]) -> list[Record]:
@@ -226,6 +279,7 @@ def _json_min(record: Any) -> Record | str:
         if isinstance(cell, dict) and isinstance(cell.get("choices"), list):
             labelled = _labelled(cell["choices"])
             row |= {**labelled, name: labelled["label"]}
+            row[_CHOICES] = [*row.get(_CHOICES, ()), name]
     return row
 
 
@@ -258,6 +312,25 @@ def _doccano(record: Any) -> Record | str:
     if isinstance(label, list) and all(isinstance(name, str) for name in label):
         row |= _labelled(label)
     return row
+
+
+def _doccano_numbers(_: Any) -> Record | str:
+    """A row whose labels are numbers of a project that is not at hand."""
+    return "labels are numbers of doccano's; export JSONL with the text of labels (JSONL (Text label))"
+
+
+def _dataturks(record: Any) -> Record | str:
+    """``{"content", "annotation": [{"label": [...], "points": [{"start", "end"}]}]}``; ends are inclusive."""
+    if not isinstance(record, dict):
+        return "not a JSON object"
+    entities = [
+        {"start": point["start"], "end": point["end"] + 1, "labels": annotation.get("label")}
+        for annotation in record.get("annotation") or []
+        if isinstance(annotation, dict)
+        for point in annotation.get("points") or []
+        if isinstance(point, dict) and type(point.get("start")) is int and type(point.get("end")) is int
+    ]
+    return {"text": record.get("content"), "entities": entities}
 
 
 def _doccano_labels(cell: Any) -> bool:

@@ -10,6 +10,7 @@ Exports of annotation tools: see ``exports.py``.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ WANTED = (
 )
 
 Record = dict[str, Any]
+_PYTHON = re.compile(r"(?:\s*#.*\n)*\s*(?:[A-Za-z_]\w*\s*=\s*)?\[\s*\(\s*['\"]")
 
 
 def loads(text: str) -> Any:
@@ -86,7 +88,18 @@ def document(path: Path) -> Any:
     try:
         return loads(text)
     except (ValueError, RecursionError) as error:
+        refuse_python(path, text)
         raise InputError(f"{path.name}: broken JSON ({error}); {WANTED}.") from error
+
+
+def refuse_python(path: Path, text: str) -> None:
+    """Refuse training data in the form of Python, as tutorials of spaCy have it.
+
+    Raises:
+        InputError: it is a list of tuples.
+    """
+    if _PYTHON.match(text):
+        raise InputError(f"{path.name}: is Python source; write its list with json.dump, and name the file .json.")
 
 
 def records(name: str, content: Any) -> list[Record | str]:

@@ -7,6 +7,9 @@ there, or a name that other rows have, or begin and end at words. Where nothing 
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import accumulate
 
@@ -17,11 +20,21 @@ Entity = tuple[int, int, str, str]
 Marked = tuple[str, list[Entity]]
 """A text and its entities."""
 UTF16 = "UTF-16 code units"
+GRAPHEMES = "what is seen as one character"
 UNDECIDED = (
     "a character beyond U+FFFF, such as an emoji, before an entity: offsets are taken to count it as one, tools "
     "written in JavaScript count it as two"
 )
-_SAID, _CLEAN = 2, 1
+_REPEATS = 3
+"""Entities that have to come back before that shows the unit."""
+_SAID, _CLEAN, _HALF = 4, 2, 1
+"""Scores of an entity that is what is said to be there, begins and ends at words, or does one of both."""
+_JOINED = re.compile("[\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
+"""Joiners, variation selectors, skin tones and the letters of flags: parts of the emoji before them."""
+
+
+Widths = Callable[[str], list[int]]
+"""How much each character of a text counts."""
 
 
 def _utf16(text: str) -> list[int]:
@@ -40,12 +53,32 @@ def _line_end_twice(text: str) -> list[int]:
     return [2 if character == "\n" else 1 for character in text]
 
 
-Widths = Callable[[str], list[int]]
+def _graphemes(text: str) -> list[int]:
+    """1 for the first character of what is seen as one, an emoji or a letter with its marks, 0 for the others."""
+    widths: list[int] = []
+    flags = 0
+    for place, character in enumerate(text):
+        before = text[place - 1] if place else ""
+        flags = flags + 1 if "\U0001f1e6" <= character <= "\U0001f1ff" else 0
+        joined = before == "\u200d" or _JOINED.match(character) or unicodedata.category(character)[0] == "M"
+        inner = bool(before) and (joined or (flags and flags % 2 == 0) or (before, character) == ("\r", "\n"))
+        widths.append(0 if inner else 1)
+    return widths
+
+
+def _product(first: Widths, second: Widths) -> Widths:
+    """Characters that count as much as both say: an emoji as two, and a line end as none."""
+    return lambda text: [one * other for one, other in zip(first(text), second(text), strict=True)]
+
+
 _UNITS: Mapping[str, Widths] = {
     UTF16: _utf16,
     "bytes of UTF-8": _utf8,
     "characters with CR LF as one": _line_end_once,
     "characters with a line end as two": _line_end_twice,
+    "UTF-16 code units with CR LF as one": _product(_utf16, _line_end_once),
+    "UTF-16 code units with a line end as two": _product(_utf16, _line_end_twice),
+    GRAPHEMES: _graphemes,
 }
 """What offsets may count -> how many of it each character of a text is."""
 
@@ -68,17 +101,23 @@ def in_characters(marked: Sequence[Marked]) -> tuple[list[list[Entity]], str, li
         if not places:
             continue
         names = _names(marked, set(places))
-        gain = sum(
-            _score(text, _converted(text, entities, widths), names) - _score(text, entities, names)
-            for text, entities in (marked[place] for place in places)
-        )
+        differing = [marked[place] for place in places]
+        converted = [(text, _converted(text, entities, widths)) for text, entities in differing]
+        gain = sum(_score(*row, names) for row in converted) - sum(_score(*row, names) for row in differing)
+        if gain == 0 and unit in (UTF16, GRAPHEMES):
+            repeats = _n_repeated(converted) - _n_repeated(differing)
+            gain = int(repeats >= max(_REPEATS, sum(len(entities) for _, entities in differing) / 4))
         if gain > best_gain:
             best, best_gain, moved = unit, gain, places
         if unit == UTF16 and gain == 0:
             undecided = places
     for place in moved:
         text, entities = marked[place]
-        all_entities[place] = _converted(text, entities, _UNITS[best])
+        converted_row = _converted(text, entities, _UNITS[best])
+        all_entities[place] = [
+            entity if -1 in (start, end) else (start, end, label, surface)
+            for entity, (start, end, label, surface) in zip(entities, converted_row, strict=True)
+        ]
     return all_entities, best, moved, [] if best else undecided
 
 
@@ -90,10 +129,10 @@ def _differs(text: str, entities: Sequence[Entity], widths: Widths) -> bool:
 
 
 def _converted(text: str, entities: Sequence[Entity], widths: Widths) -> list[Entity]:
-    """The entities with offsets in characters; one inside a character stays as it is."""
+    """The entities with offsets in characters; one inside a character is outside the text."""
     # Backwards, so that of several places with one count (a CR that counts nothing) the first is taken.
     places = {count: place for place, count in reversed(list(enumerate(accumulate(widths(text), initial=0))))}
-    return [(places.get(start, start), places.get(end, end), label, surface) for start, end, label, surface in entities]
+    return [(places.get(start, -1), places.get(end, -1), label, surface) for start, end, label, surface in entities]
 
 
 def _names(marked: Sequence[Marked], without: Set[int]) -> frozenset[str]:
@@ -107,9 +146,16 @@ def _names(marked: Sequence[Marked], without: Set[int]) -> frozenset[str]:
     )
 
 
+def _n_repeated(marked: Sequence[Marked]) -> int:
+    """Entities that are the same text as another one: names come back, and what is cut out of a text does not."""
+    counts = Counter(text[start:end] for text, entities in marked for start, end, _, _ in entities)
+    return sum(count for name, count in counts.items() if count > 1 and len(name) > 1)
+
+
 def _score(text: str, entities: Sequence[Entity], names: frozenset[str]) -> int:
     """How well entities fit their text."""
-    edges = {edge for span in cutter()(text) for edge in span}
+    spans = cutter()(text)
+    starts, ends = {start for start, _ in spans}, {end for _, end in spans}
     total = 0
     for start, end, _, stated in entities:
         if not 0 <= start < end <= len(text):
@@ -117,6 +163,7 @@ def _score(text: str, entities: Sequence[Entity], names: frozenset[str]) -> int:
         surface = text[start:end]
         if surface == stated or (not stated and surface in names):
             total += _SAID
-        elif not stated and start in edges and end in edges:
-            total += _CLEAN
+        elif not stated:
+            half = start in starts or (end in ends and not "\uac00" <= text[start] <= "\ud7a3")  # particles follow
+            total += _CLEAN if start in starts and end in ends else _HALF if half else 0
     return total

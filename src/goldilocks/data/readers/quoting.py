@@ -24,6 +24,8 @@ class Quoting:
     """Quotes are characters as others."""
     spaced: bool = False
     """There is a blank between the delimiter and an opening quote."""
+    enclosed: bool = False
+    """Quotes are plain, but those around a whole cell are none of it: the header is written so."""
     doubtful: list[int] = field(default_factory=list)
     """Numbers, from 1 after the header, of rows with line ends whose lines could be rows themselves."""
 
@@ -42,6 +44,10 @@ class _Evidence:
     failed: bool = False
     mixed: bool = False
     """Whether a cell holds both the delimiter and a line end."""
+    quoted_header: bool = False
+    """Whether every cell of the header is in quotes, as writers that quote all cells leave it."""
+    broken: int = 0
+    """Records over several lines of another width than the header, though each of their lines has that width."""
     joined: list[int] = field(default_factory=list)
     """Numbers of the records that hold line ends and whose lines could be rows themselves."""
     swallowed: list[list[str]] = field(default_factory=list)
@@ -54,6 +60,8 @@ class _Evidence:
         """Take a record (the header has the number 0) and its lines."""
         if not number:
             self.width = len(cells)
+            header = "".join(lines).strip().lstrip("\ufeff").split(self.delimiter)
+            self.quoted_header = all(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in header)
             self.values = [Counter[str]() for _ in cells]
             return
         self.odd += len(cells) != self.width
@@ -64,6 +72,7 @@ class _Evidence:
         if len(rows) > 1:
             self.mixed = self.mixed or any(self.delimiter in cell and "\n" in cell for cell in cells)
             self.joined += [number] if fits and self.width > 1 else []
+            self.broken += fits and len(cells) != self.width
             self.swallowed += rows if self.fits else []
         elif len(cells) == self.width:
             self.n_single += 1
@@ -75,8 +84,10 @@ class _Evidence:
         """Whether the lines of joined rows are rows themselves."""
         if self.failed or self.width < 2 or not self.fits or not self.joined:
             return False
+        if self.broken:
+            return True
         few = [place for place, counted in enumerate(self.values) if 0 < 2 * len(counted) <= self.n_single]
-        return any(all(row[place].strip() in self.values[place] for row in self.swallowed) for place in few)
+        return any(all(row[place].strip(' "') in self.values[place] for row in self.swallowed) for place in few)
 
 
 def quoting_of(lines: Callable[[], Iterable[str]], delimiter: str) -> Quoting:
@@ -98,7 +109,9 @@ def quoting_of(lines: Callable[[], Iterable[str]], delimiter: str) -> Quoting:
     evidence = _gather(lines(), delimiter)
     if delimiter == "\t":
         # A cell with a tab and a line end is hardly ever quoted; two quotation marks make it of the lines between them.
-        return Quoting(plain=evidence.failed or evidence.mixed or evidence.odd > 0, doubtful=evidence.joined)
+        whole = not (evidence.failed or evidence.odd)
+        plain = not whole or (evidence.mixed and not evidence.quoted_header)
+        return Quoting(plain=plain, doubtful=evidence.joined, enclosed=plain and evidence.quoted_header)
     if evidence.spaced:
         spaced = _gather(lines(), delimiter, spaced=True)
         if not spaced.failed and (evidence.failed or spaced.odd <= evidence.odd):

@@ -16,7 +16,7 @@ from pathlib import Path
 from goldilocks.data.readers import conll, json_document, json_lines, parquet, workbook
 from goldilocks.data.readers.columns import Rows
 from goldilocks.data.readers.delimited import USUAL, Dialect, delimited_rows, dialect_of, header_of
-from goldilocks.data.readers.exports import Export, accepted, export_of, is_prodigy, ner_annotator
+from goldilocks.data.readers.exports import Export, accepted, export_of, is_prodigy, nested_records, without_gaps
 from goldilocks.data.readers.recognise import recognise
 from goldilocks.data.readers.text_file import lines_of, text_facts
 from goldilocks.errors import InputError
@@ -167,14 +167,14 @@ def _open_json_lines(table: Table) -> None:
 
 def _open_json(table: Table) -> None:
     content = json_document.document(table.path)
-    listed = ner_annotator(content) or content
+    listed = nested_records(content) or content
     if isinstance(content, dict) and export_of([content]) is not None:  # a single task
         listed = [content]
     table.export = export_of(listed[: json_lines.NAMED_BY]) if isinstance(listed, list) else None
     if table.export is not None and isinstance(listed, list):
-        table.records = list(map(table.export.convert, listed))
+        table.records = without_gaps(table.export, list(map(table.export.convert, listed)))
     else:
-        table.records = json_document.records(table.path.name, content)
+        table.records = json_document.records(table.path.name, listed)
     table.names = json_document.names_of(table.records)
     _remark_export(table)
 

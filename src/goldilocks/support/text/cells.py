@@ -18,9 +18,9 @@ _UNSEEN = re.compile(
 
 _MAX_LITERAL = 1_000_000
 """Characters of a cell from which it is no longer tried as a literal of Python."""
-_LISTED = re.compile(r"\s*(?:array\()?[\[({]")
+_LISTED = re.compile(r"\s*(?:array\(|Index\(|(?:frozen)?set\()?[\[({]")
 _PIECES = re.compile(
-    r"""(?P<passed>\s+|(?:np\.\w+|array)(?=\()|,\s*dtype=[^)\s]+)"""
+    r"""(?P<passed>\s+|(?:np\.\w+|array|Index|(?:frozen)?set)(?=\()|,\s*dtype=[^)\s]+)"""
     r"""|(?P<opening>[\[({])|(?P<closing>[\])}])|(?P<joint>[,:])"""
     r"""|(?P<value>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s\[\](){}:,'"]+)""",
     re.DOTALL,
@@ -86,6 +86,18 @@ def label_problem(role: str, cell: Any) -> str | None:
     if str(cell).strip() == NO_LABEL:
         return f"{role} is {NO_LABEL!r}, which stands for an item without an answer; call it otherwise"
     return _sign_problem(role, str(cell))
+
+
+def single_label_problem(role: str, cell: Any) -> str | None:
+    """As ``label_problem``; and a list or an object that a table has as text is no label either.
+
+    Example:
+        >>> single_label_problem("label", "['a', 'b']"), single_label_problem("label", "[deleted]")
+        ("label is a list, not a single value", None)
+    """
+    if isinstance(cell, str) and _LISTED.match(cell) and (spelt := value_of(cell)) is not None:
+        return f"{role} is a {type(spelt).__name__}, not a single value"
+    return label_problem(role, cell)
 
 
 def label_of(cell: Any) -> str:

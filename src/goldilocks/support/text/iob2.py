@@ -211,6 +211,11 @@ def entity_tag_problem(tags: Sequence[str]) -> str | None:
     for place, tag in enumerate(tags, 1):
         mark, dash, kind = tag.partition("-")
         if tag != OUTSIDE and not (dash and kind and len(mark) == 1 and mark in _BEGINS + _GOES_ON):
+            if tag.isdecimal():
+                return (
+                    f"tag {place} is the number {tag}; write the names of tags (in datasets: "
+                    "features[...].feature.names)"
+                )
             return f"tag {place} is {tag!r}; tags of entities are O, B-TYPE and I-TYPE"
     return None
 
