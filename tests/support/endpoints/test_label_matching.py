@@ -145,3 +145,36 @@ def test_short_labels_of_a_list_are_read_whole() -> None:
 )
 def test_label_within_a_longer_word_of_devanagari_is_no_label(answer: str, label: str | None) -> None:
     assert read_label(answer, ("दिन", "को")) == label
+
+
+@pytest.mark.parametrize(
+    ("answer", "labels", "named"),
+    [
+        ("Rather than money, this is sport.", TOPICS, "sport"),
+        ("Instead of money, it is about sport", TOPICS, "sport"),
+        ("Could be money or sport; I'd say sport.", TOPICS, "sport"),
+        ("I would choose B, since A does not fit.", ("A", "B", "C"), "B"),
+        ("I'll classify this as money, though sport occurs", TOPICS, "money"),
+        ("A or B", ("A", "B", "C"), None),
+        ("分类结果为：财经。理由：文本提到体育较少。", ("体育", "财经"), "财经"),
+        # negations written in other ways
+        ("nontoxic", ("toxic", "non_toxic"), "non_toxic"),
+        ("It isn't toxic.", ("toxic", "non_toxic"), "non_toxic"),
+        ("It isn't toxic.", ("toxic", "spam"), None),
+        # numbers
+        ("1.0", STARS, "1"),
+        ("+1", ("1", "-1", "0"), "1"),
+        ("-1.0", ("1", "-1", "0"), "-1"),
+        ("4/5", STARS, "4"),
+        ("4 out of 5", STARS, "4"),
+        ("12", ("1", "2"), None),
+        ("1.5", ("1", "2"), None),
+    ],
+)
+def test_label_is_read_however_it_is_put(answer: str, labels: tuple[str, ...], named: str | None) -> None:
+    assert read_label(answer, labels) == named
+
+
+@pytest.mark.parametrize("answer", ["None of the labels apply to this one", "都不适用", "該当なし", "해당 없음"])
+def test_that_no_label_fits_is_an_answer(answer: str) -> None:
+    assert read_labels(answer, ["money", "one"]) == ()

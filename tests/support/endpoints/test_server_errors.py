@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from goldilocks.support.endpoints.server_errors import cleaned, read_error
+from goldilocks.support.endpoints.server_errors import cleaned, error_of, read_error
 
 KEY = "sk-live-0123456789abcdef"
 
@@ -111,3 +111,42 @@ def test_credentials_that_were_not_sent_by_us_are_removed_too() -> None:
 def test_control_characters_are_removed() -> None:
     assert cleaned("a\x1b[31mred\x1b[0m \x1b]0;title\x07b\u202ec\x00\r\nd", "") == "ared bc d"
     assert cleaned("x" * 500, "") == "x" * 199 + "…"
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "输入内容含有敏感词"),
+        (400, "系统检测到输入或生成内容可能包含不安全或敏感内容"),
+        (400, "Content Exists Risk"),
+        (400, "Request blocked: SAFETY"),
+        (400, "your prompt was flagged as potentially violating our usage policy"),
+        (451, "Unavailable for legal reasons"),
+    ],
+)
+def test_content_filters_of_many_servers_refuse_one_item(status: int, message: str) -> None:
+    error = read_error(json.dumps({"error": {"message": message}}).encode(), status, "")
+    assert error.filtered
+    assert not error.too_long
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens",
+        "Input token length exceeds the model limit",
+        "The input token count (1100000) exceeds the maximum number of tokens allowed (1048575).",
+        "total message token length exceed model limit",
+        "输入长度超过模型最大上下文",
+        "输入文本过长",
+    ],
+)
+def test_texts_too_long_for_many_servers_are_one_item_s_error(message: str) -> None:
+    error = read_error(json.dumps({"error": {"message": message}}).encode(), 400, "")
+    assert error.too_long
+    assert not error.filtered
+
+
+@pytest.mark.parametrize("message", ["Open api qps request limit reached", "请求过于频繁，请稍后再试"])
+def test_limits_on_requests_within_status_200_are_waited_for(message: str) -> None:
+    assert error_of({"error_code": 18, "error_msg": message}, 200, "").status == 429

@@ -38,9 +38,14 @@ _MORE_KEYS = (
 )
 _CUE = re.compile(
     r"(?:labels?|answer|category|categories|class|classification|prediction|verdict|intent|sentiment|topic|rating|score"
-    r"|choice|option|antwort|kategorie|respuesta|etiqueta|réponse|标签|標籤|答案|类别|類別|分类|分類|ラベル|答え|라벨|레이블|정답)"
+    r"|choice|option|antwort|kategorie|respuesta|etiqueta|réponse|标签|標籤|答案|类别|類別|分类|分類|结果|結果|ラベル|答え|라벨|레이블|정답)"
     r"\W*(?:is|are|would be|should be|ist|lautet|es|est|是|为|為|は|은|는)?[\W_]*$"
 )
+_CHOICE = re.compile(
+    r"\bi(?:['’]d| would|['’]ll| will)?(?: rather)? (?:say|choose|pick|select|go with|guess"
+    r"|(?:classify|label|call|categori[sz]e|rate) (?:this|it|that)(?: as)?)\W*$"
+)
+"""What announces the label that is chosen, in the first person."""
 _COMMON_WORDS = (
     "a all an and any are as at be both can either false for he i if in is it may me neither no none nor not of on one "
     "or other others she so that the them they this to true unknown us we will with yes you"
@@ -68,19 +73,23 @@ _NEGATED_BEHIND = re.compile(
 )
 """Negations after a label: English, Chinese, Japanese, Korean, languages of India, Turkish, Persian, Burmese."""
 _CLAUSE_END = re.compile(
-    r"[.;:!?\n，。；：！？]|,|\b(?:but|however|rather|instead|sondern|aber|mais|sino|pero"
+    r"[.;:!?\n，。；：！？]|,|\b(?:but|however|rather(?! than)|instead(?! of)|sondern|aber|mais|sino|pero"
     r"|maar|utan|lecz|melainkan|tetapi|nhưng|mà là|mas sim|e sim|bensì|но)\b|(?<!\w)(?:بل|و?لكن|אלא)(?!\w)|而是|但|แต่"
 )
 _AND = re.compile(r"\b(?:and|as well as|und|sowie|et|y|e)\b|[&+和与與及跟]|以及|그리고", re.IGNORECASE)
 _NO_LABEL = re.compile(
     r"(?:none(?: of (?:them|these|those|the (?:above|(?:given |listed |available )?(?:labels?|categor\w+|topics?))))?"
-    r"(?: (?:fits?|appl\w+|match\w*))?"
+    r"(?: (?:fits?|appl\w+|match\w*)[^.;!?\n]*)?"
     r"|no (?:labels?|categor\w+|topics?)(?: (?:fits?|appl\w+|match\w*))?"
-    r"|nothing|n/a|\[\]|无|無|没有|以上都不是|沒有|none apply"
-    r"|なし|없음|keine?s?|ninguna|aucune?)"
+    r"|nothing|n/a|\[\]|无|無|没有|以上都不是|沒有|都不(?:是|适用|適用|符合)|none apply"
+    r"|(?:該当)?なし|(?:해당 )?없음|keine?s?|ninguna|aucune?)"
 )
 _APART = " \t\r\n.;:,!?()[]{}<>\"'`“”‘’«»「」『』【】*#|/\\=~•·–—→>、，。；：！？（）-"
 """Signs that set a label apart from running text."""
+_NOT = re.compile(r"(?<=[a-z])n['’]t\b", re.IGNORECASE)
+_WHOLE = re.compile(r"\+?([-−]?\d+)(?:\.0+)?")
+"""A whole number, however it is written."""
+_OF_SCALE = re.compile(r"(\d+)(?:\.0+)?(?: ?/ ?| out of | of | von | sur )(\d+)")
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
@@ -157,9 +166,14 @@ class _Matcher:
             self.folded.setdefault(_casefolded(plain), []).append(label)
         for name, named in list(self.folded.items()):
             begins, _, rest = name.partition(" ")
-            if begins in ("non", "not") and rest:  # "not toxic" is non_toxic
+            if begins in ("non", "not") and rest:  # "not toxic" and "nontoxic" are non_toxic
                 self.folded.setdefault(f"{'not' if begins == 'non' else 'non'} {rest}", named)
+                self.folded.setdefault(f"non{rest}", named)
         names = sorted((name for name in self.folded if name), key=len, reverse=True)
+        self.negates = any(name.startswith("not ") for name in names)
+        """Whether a label is what another one is not, so that "isn't toxic" is a label."""
+        self.highest = max((label for label in labels if label.isdecimal()), key=int, default="")
+        """The last number of a scale; empty where labels are no numbers."""
         self.pattern = re.compile("|".join(map(_bounded, names))) if names else None
 
     def mentions(self, text: str) -> list[_Mention]:
@@ -175,7 +189,7 @@ class _Matcher:
             if label is None or _negated(before, behind):
                 continue
             alone = _apart(before.rstrip(" \t")[-1:]) and _apart(behind.lstrip(" \t")[:1])
-            cued = _CUE.search(before[-60:]) is not None
+            cued = _CUE.search(before[-60:]) is not None or _CHOICE.search(before[-60:]) is not None
             mentions.append(_Mention(label, start, end, alone, cued))
         return mentions
 
@@ -258,7 +272,7 @@ def _negated(before: str, behind: str) -> bool:
 
 
 def _single(text: str, matcher: _Matcher) -> str | None:
-    plain = _plain(_bare(text))
+    plain = _plain(_bare(_NOT.sub(" not", text) if matcher.negates else text))
     exact = _exactly(plain, matcher)
     if exact is not None:
         return exact
@@ -286,6 +300,10 @@ def _exactly(line: str, matcher: _Matcher) -> str | None:
         folded = _casefolded(spelt)
         if folded in matcher.folded:
             return matcher._meant(folded, spelt)
+    bare = _casefolded(line.strip().rstrip(_APART))
+    number = _WHOLE.fullmatch(bare) or _OF_SCALE.fullmatch(bare)
+    if number and number[1] in matcher.labels and (number.re is _WHOLE or number[2] == matcher.highest):
+        return number[1]
     near = [label for label in matcher.folded if len(folded) > 3 and (label == f"{folded}s" or folded == f"{label}s")]
     return matcher.folded[near[0]][0] if len(near) == 1 and len(matcher.folded[near[0]]) == 1 else None
 
@@ -321,6 +339,8 @@ def _counts_in_prose(mention: _Mention, text: str) -> bool:
     """Whether a label within a sentence is meant: not where its word could be any word of the sentence."""
     spelt = text[mention.start : mention.end]
     own = _plain(mention.label)
+    if len(own) == 1 and text[: mention.start].endswith((" or ", " and ", "/")):  # one of several
+        return False
     if own.isdecimal() or (len(own) == 1 and own.isascii()):
         edge = not text[mention.end :].strip(_APART)
         if own.isdecimal():  # "4 stars", "I would rate it 4"

@@ -36,10 +36,13 @@ _CREDENTIALS = re.compile(
 _FILTERED = re.compile(
     r"content.?(?:filter|policy|management)|responsible.?ai|moderation|safety (?:system|polic|filter|setting)"
     r"|flagged|data_inspection_failed|sensitive.?(?:content|words?)|prohibited.?content|inappropriate content"
+    r"|exists risk|blocked.{0,20}\bsafety|usage polic|敏感|违规|不安全"
 )
 _TOO_LONG = re.compile(
     r"context.?(?:length|window|size)|maximum.{0,20}(?:input|prompt|sequence|model).{0,10}(?:length|tokens)"
     r"|(?:prompt|input|request|message|string).{0,40}(?:too long|too large|above.?max)|too many (?:input )?tokens"
+    r"|input.{0,20}tokens?\b.{0,60}(?:exceed|must be <=)|token (?:length|count).{0,60}exceed"
+    r"|(?:超过|超出).{0,12}(?:长度|上下文)|(?:长度|上下文).{0,12}(?:超过|超出)|输入.{0,6}过长"
     r"|reduce (?:the|your) (?:length|prompt|input)|max_model_len|`?inputs`? must have less than|range of input length"
 )
 _NO_CREDIT = re.compile(
@@ -53,7 +56,10 @@ _BUSY = re.compile(
 _STATUS_OF_GRPC = {3: 400, 4: 504, 5: 404, 7: 403, 8: 429, 9: 400, 11: 400, 12: 501, 13: 500, 14: 503, 16: 401}
 """Codes of gRPC, which its HTTP gateways send, and what the gateways translate them to."""
 _STATUS_OF_TYPE = (
-    (re.compile(r"rate.?limit|too many requests|resource.?exhausted"), 429),
+    (
+        re.compile(r"rate.?limit|too many requests|resource.?exhausted|(?:qps|rpm|tpm|request).{0,9} limit|频繁|限流"),
+        429,
+    ),
     (re.compile(r"overload"), 529),
     (re.compile(r"time.?out"), 504),
     (re.compile(r"(?:invalid|incorrect).?api.?key|authenticat(?:ion|ed)|unauthorized"), 401),
@@ -80,7 +86,7 @@ class ServerError:
     @property
     def filtered(self) -> bool:
         """Whether a content filter refused this item."""
-        return self.status in (400, 403, 422, 451) and bool(_FILTERED.search(self._all))
+        return self.status == 451 or (self.status in (400, 403, 422) and bool(_FILTERED.search(self._all)))
 
     @property
     def too_long(self) -> bool:
