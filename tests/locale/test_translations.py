@@ -144,10 +144,10 @@ def test_language_is_that_of_the_context() -> None:
         ("takes less than 3 s", "用时不到 3 秒"),
         # Several sentences, the first of which has a decimal point.
         (
-            "Use word12 (naive_bayes, scratch): macro_f1 0.804 (0.669 to 0.905) on 51 validation texts, 0.197 USD per "
-            "month to run. It has the lowest J for any cost of an error.",
-            "建议使用 word12（naive_bayes，scratch）：在 51 个验证文本上 macro_f1 为 0.804（0.669 至 0.905），"
-            "运行成本每月 0.197 USD。在以下范围内它的 J 最低：在任何单次错误的代价下。",
+            "Use naive_bayes/word12/scratch: macro_f1 0.804 (0.669 to 0.905) on 51 validation texts, 0.197 USD per "
+            "month to run. The winner has the lowest total cost J at any cost of an error.",
+            "建议使用 naive_bayes/word12/scratch：在 51 个验证文本上 macro_f1 为 0.804（0.669 至 0.905），"
+            "运行成本每月 0.197 USD。无论单次错误的代价是多少，胜出者的总成本 J 最低。",
         ),
         # No value swallows the sentence behind it.
         (
@@ -178,10 +178,10 @@ def test_language_is_that_of_the_context() -> None:
             "模型：pip install x，或用 --online 获取 Hub 上的模型，如 encoder/y",
         ),
         (
-            "never run: 14 candidates do not fit into what is left; about 2 s more would finish the next",
+            "never run: 14 candidates do not fit into the remaining budget; about 2 s more would finish the next",
             "从未运行：14 个候选模型放不进剩余预算；再增加约 2 秒可完成下一个",
         ),
-        # Names that are also words of the catalogue stay.
+        # Names that are also words of the catalogue stay; the wording of earlier runs is known.
         (
             "The best so far is words (crf, scratch): f1 0.804 (0.669 to 0.905) on 51 validation texts, 0.197 USD per "
             "month to run. It has the lowest J for any cost of an error; below that words is better.",

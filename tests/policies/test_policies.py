@@ -247,7 +247,7 @@ def test_value_stops_when_no_saving_is_worth_the_wait() -> None:
     race = FakeRace({"a": {}, "c": DONE}, values={"a": 0.4}, second_price=0.05, promising=1.0)  # 10 s at .05 each
     assert value.choose(race) is None
     assert stopped(value, race) == (
-        "the best remaining purchase is expected to save 0.4 USD, less than the 0.5 USD that waiting 10 s costs"
+        "the best remaining training run is expected to save 0.4 USD, less than the 0.5 USD that waiting 10 s costs"
     )
 
 
@@ -282,7 +282,10 @@ def test_value_says_how_much_more_time_would_finish_the_next() -> None:
     value = plugins.load("policies", "value")
     race = FakeRace({"a": {}, "b": {}, "c": DONE}, prices={"a": 230.0, "b": 900.0}, seconds_left=50.0)
     assert value.choose(race) is None
-    assert stopped(value, race) == "2 candidates do not fit into what is left; about 3 min more would finish the next"
+    assert (
+        stopped(value, race)
+        == "2 candidates do not fit into the remaining budget; about 3 min more would finish the next"
+    )
 
 
 def test_value_stops_when_nothing_is_left() -> None:

@@ -27,4 +27,4 @@ def test_the_best_purchase_left_saves_less_than_it_costs(left: float, waiting_ho
         saved, cost = (float(amount.replace(",", "")) for amount in named.groups())
         assert saved <= cost, reason
     else:
-        assert "fit into what is left" in reason or "nothing is left" in reason
+        assert "fit into the remaining budget" in reason or "nothing is left" in reason

@@ -195,7 +195,7 @@ def make_run(
         prices=prices,
         alpha=objective.alpha,
         metric="macro_f1",
-        sentence=f"Use {won.model} ({won.family}, {won.method}): macro_f1 {won.score.value:.3f} ({won.score.low:.3f} "
+        sentence=f"Use {won.candidate}: macro_f1 {won.score.value:.3f} ({won.score.low:.3f} "
         f"to {won.score.high:.3f}) on 1000 validation texts. Not significantly different: {', '.join(names_tied[1:])} "
         "and is the cheapest of them.",
         search=Search(trials[-1].elapsed if trials else 0.0, len(trials), 1460.0, "value",

@@ -235,7 +235,7 @@ def test_nothing_but_a_decision_makes_a_report(run: Run) -> None:
 
     page = Reader(empty.html())
 
-    assert "No purchase was recorded." in page.text
+    assert "No training run was recorded." in page.text
     assert "None." in page.text
     assert "nan" not in page.text.split()
 

@@ -65,9 +65,9 @@ def test_a_winner_that_others_would_most_probably_beat_is_the_best_so_far(assume
     assert "ake all-MiniLM" not in text
     assert "depends" not in text
     assert "USD per error: encoder/all-MiniLM-L6-v2/full is the best so far." in text
-    assert "What would settle it is more budget: 39 min more would finish other · full (encoder)" in text
+    assert "A larger budget would settle it: 39 min more would finish other · full (encoder)" in text
     assert "Best so far: all-MiniLM-L6-v2" in text
-    assert "The budget ended before the candidates that are most probably better had finished." in text
+    assert "The budget ended before the candidates that are most likely to be better were fully trained." in text
 
 
 def test_the_time_to_finish_is_that_of_the_shortest_schedule_and_says_so() -> None:
@@ -79,7 +79,7 @@ def test_the_time_to_finish_is_that_of_the_shortest_schedule_and_says_so() -> No
 
     text = first_screen(run_with(winner=winner, candidates=(winner, stopped), alpha=100.0))
 
-    assert "More budget would tell more: 2 min more would finish other · full (encoder)" in text
+    assert "With 2 min more, other · full (encoder), the likeliest of the others, could finish" in text
     assert "with 8% of its training schedule" in text
     assert "79 min" not in text
 

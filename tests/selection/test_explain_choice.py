@@ -18,9 +18,9 @@ def words(error_cost: float) -> str:
 def test_sentence_names_the_winner_its_score_its_rival_and_the_range() -> None:
     # They cost the same at alpha = 49 / (.3 - .025) = 178.2, which is .178 an error at 1,000 requests.
     text = words(1.0)
-    assert "Use m (encoder, full): accuracy 0.975" in text
+    assert "Use encoder/m/full: accuracy 0.975" in text
     assert "The next best, cnn/n/scratch, costs 226 USD more per month" in text
-    assert "from 0.178 USD per error upwards; below that cnn/n/scratch is better" in text
+    assert "if an error costs at least 0.178 USD; below that cnn/n/scratch is better" in text
 
 
 def test_winner_that_is_not_better_than_a_baseline_is_not_recommended() -> None:
@@ -28,12 +28,12 @@ def test_winner_that_is_not_better_than_a_baseline_is_not_recommended() -> None:
 
     text = sentence(choice.winner, choice.standings, choice.tied, choice.map, SPEC.objective, "accuracy", useful=False)
 
-    assert text.startswith("The best so far is n (cnn, scratch)")
+    assert text.startswith("The best so far is cnn/n/scratch")
 
 
 def test_cheap_errors_turn_the_choice() -> None:
     text = words(0.01)
-    assert "Use n (cnn, scratch)" in text
+    assert "Use cnn/n/scratch" in text
     assert "if an error costs between 0 and 0.178 USD" in text
 
 
@@ -46,9 +46,11 @@ def test_price_below_a_millionth_is_no_threshold() -> None:
         return sentence(choice.winner, choice.standings, choice.tied, ranges, spec.objective, "accuracy")
 
     # At 1,000 requests, α of 0.0005 and 0.002 per month are 0.5 and 2 millionths per error.
-    assert explained(0.0005).endswith("It has the lowest J for any plausible cost of an error.")
-    assert explained(0.0005, 2000.0).endswith("It has the lowest J if an error costs between 0 and 2 USD.")
-    assert explained(0.002).endswith("from 0.000002 USD per error upwards; below that majority/m/scratch is better.")
+    assert explained(0.0005).endswith("The winner has the lowest total cost J at any plausible cost of an error.")
+    assert explained(0.0005, 2000.0).endswith("has the lowest total cost J if an error costs between 0 and 2 USD.")
+    assert explained(0.002).endswith(
+        "if an error costs at least 0.000002 USD; below that majority/m/scratch is better."
+    )
 
 
 def test_unfinished_candidates_hold_the_rest_of_the_probability_and_the_sentence_says_so() -> None:
@@ -69,8 +71,8 @@ def test_unfinished_candidates_hold_the_rest_of_the_probability_and_the_sentence
         "of these, encoder/m/full."
     ) in explained(0.04, others)
     assert "The probability that the winner is the best of all candidates is 100%." in explained(1.0, [])
-    assert explained(0.04, others).startswith("The best so far is n (cnn, scratch): accuracy")
-    assert explained(0.4, others).startswith("Use n (cnn, scratch): accuracy")
+    assert explained(0.04, others).startswith("The best so far is cnn/n/scratch: accuracy")
+    assert explained(0.4, others).startswith("Use cnn/n/scratch: accuracy")
     assert explained(0.04, []).startswith("Use ")  # what finished is better, not what is left
 
 

@@ -299,7 +299,7 @@ def test_candidate_that_could_not_answer_the_test_part_in_time_does_not_fit() ->
     state.after = {"encoder/m/full": 50.0}  # 60 s to its end and 50 s for the test part
 
     assert value.choose(state) is None
-    assert stopped(value, state).startswith("1 candidate does not fit into what is left; about 8 s")
+    assert stopped(value, state).startswith("1 candidate does not fit into the remaining budget; about 8 s")
 
 
 def test_hopeless_candidate_is_not_worth_its_price() -> None:
@@ -308,7 +308,7 @@ def test_hopeless_candidate_is_not_worth_its_price() -> None:
     state.trials += [trial("encoder/m/full", 2, 0.02, 10.0), trial("recurrent/lstm/scratch", 1, 0.6, 10.0)]
 
     assert value.choose(state) is None
-    assert stopped(value, state).startswith("the best remaining purchase is expected to save")
+    assert stopped(value, state).startswith("the best remaining training run is expected to save")
 
 
 def test_what_waiting_costs_decides_whether_a_small_hope_is_bought() -> None:
@@ -346,9 +346,15 @@ def test_candidates_that_do_not_fit_are_named_as_the_reason() -> None:
     assert value.choose(state) is None
     # lora needs 200 s; its footprint is among what is reserved
     assert state.seconds_left == 100.0
-    assert stopped(value, state) == "2 candidates do not fit into what is left; about 2 min more would finish the next"
+    assert (
+        stopped(value, state)
+        == "2 candidates do not fit into the remaining budget; about 2 min more would finish the next"
+    )
     state.restart_seconds = 120.0  # of which a resumed run takes so much before its race
-    assert stopped(value, state) == "2 candidates do not fit into what is left; about 4 min more would finish the next"
+    assert (
+        stopped(value, state)
+        == "2 candidates do not fit into the remaining budget; about 4 min more would finish the next"
+    )
 
 
 def test_single_candidate_is_run_and_then_nothing_is_left() -> None:

@@ -205,7 +205,7 @@ def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
         _print(
             out_console,
             f"Probability that the winner is the best of all candidates, unfinished ones included: "
-            f"{decision.p_best:.0%}. Expected regret (how much less the best may cost): "
+            f"{decision.p_best:.0%}. Expected regret (what choosing the best would save on average): "
             f"{money(decision.expected_regret)} {decision.objective.currency} per month. Best set: "
             f"{len(decision.tied)} of the finished candidates cannot be excluded as the best at 95 % confidence.",
         )

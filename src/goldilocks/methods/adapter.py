@@ -25,7 +25,7 @@ from goldilocks.records import ModelInfo
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
 
-ON_REQUEST = "adapts as `lora` does, but stays in the model"
+ON_REQUEST = "adapts like `lora`, but cannot be merged into the weights"
 
 
 @dataclass(frozen=True, slots=True)

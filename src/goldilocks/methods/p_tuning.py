@@ -18,7 +18,7 @@ from goldilocks.records import ModelInfo, TrainingConfig
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
 
-ON_REQUEST = "makes every text longer and stays in the model"
+ON_REQUEST = "lengthens every input and cannot be merged into the weights"
 
 SEARCH_SPACE = {"tokens": (4.0, 64.0)}
 

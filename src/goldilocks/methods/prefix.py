@@ -25,7 +25,7 @@ from goldilocks.records import ModelInfo
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
 
-ON_REQUEST = "stays in the model, unlike `lora`"
+ON_REQUEST = "cannot be merged into the weights, unlike `lora`"
 
 SEARCH_SPACE = {"tokens": (4.0, 64.0)}
 

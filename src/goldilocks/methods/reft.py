@@ -17,7 +17,7 @@ from goldilocks.records import ModelInfo, Output, TrainingConfig
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
 
-ON_REQUEST = "stays in the model, unlike `lora`"
+ON_REQUEST = "cannot be merged into the weights, unlike `lora`"
 
 
 SEARCH_SPACE = {"rank": (1.0, 32.0)}

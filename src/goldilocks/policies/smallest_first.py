@@ -16,4 +16,4 @@ def choose(race: Race) -> tuple[str, int, str] | None:
     minimum = min(map(race.parameters, unfinished))
     smallest = [name for name in unfinished if race.parameters(name) == minimum]
     name = min(smallest, key=lambda candidate: (race.price(candidate, last), candidate))
-    return name, last, f"the smallest of what is left: {minimum:,} parameters"
+    return name, last, f"the smallest model not yet trained: {minimum:,} parameters"

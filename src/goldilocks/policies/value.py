@@ -226,7 +226,7 @@ def _does_not_fit(offers: _Offers, race: Race) -> str:
     needed = float(np.min(offers.offered.whole if schedules is None else schedules.least))
     more = max(needed - max(race.seconds_left, 0.0), 1.0) + race.restart_seconds
     what = "1 candidate does" if count == 1 else f"{count} candidates do"
-    return f"{what} not fit into what is left; about {_duration(more)} more would finish the next"
+    return f"{what} not fit into the remaining budget; about {_duration(more)} more would finish the next"
 
 
 def _not_worth(offers: _Offers, race: Race) -> str:
@@ -237,9 +237,9 @@ def _not_worth(offers: _Offers, race: Race) -> str:
     seconds = offers.expected_seconds[place, rung]
     saving = max(float(rates[place]), 0.0) * seconds  # as the rates count it: times the chance of ending in time
     left_out = int((~offers.fits).sum())
-    beside = f"; {left_out} more do not fit into what is left" if left_out else ""
+    beside = f"; {left_out} more do not fit into the remaining budget" if left_out else ""
     return (
-        f"the best remaining purchase is expected to save {_money(saving, race)}, less than the "
+        f"the best remaining training run is expected to save {_money(saving, race)}, less than the "
         f"{_money(seconds * race.second_price, race)} that waiting {_duration(seconds)} costs{beside}"
     )
 

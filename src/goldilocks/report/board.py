@@ -200,7 +200,7 @@ def excluded(decision: Decision, pool: Pool, screening: Screening | None) -> lis
             note("failed during the run", [Excluded(standing.candidate, standing.reason)])
     note("violates a limit, as measured", of_status("excluded", scored=True))
     note("excluded by screening", [*(screening.cut if screening else ()), *of_status("screened", scored=False)])
-    note("in the race, never bought", of_status("stopped", scored=False))
+    note("in the race, never trained", of_status("stopped", scored=False))
     note("not eligible", [*pool.excluded, *of_status("excluded", scored=False)])
     groups: dict[tuple[str, str], list[str]] = {}
     for name, key in stage_and_reason.items():

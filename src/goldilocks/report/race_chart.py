@@ -75,8 +75,8 @@ def _race(
     if valued:
         parts += _values(trials, x, height, colours, currency, wide=wide)
     best = min(trials, key=lambda trial: trial.loss)
-    described = _("{purchases} of {candidates} in {time}. Lowest loss: {loss}, {candidate}, after {elapsed}.").format(
-        purchases=plural(len(trials), "purchase"),
+    described = _("{runs} of {candidates} in {time}. Lowest loss: {loss}, {candidate}, after {elapsed}.").format(
+        runs=plural(len(trials), "training run"),
         candidates=plural(len(runs), "candidate"),
         time=duration(trials[-1].elapsed),
         loss=number(best.loss),

@@ -23,11 +23,11 @@ def sentence(
     assert winner.score is not None
     assert winner.cost is not None
     parts = [
-        f"The best so far is {winner.model} ({winner.family}, {winner.method}): {metric} {winner.score.value:.3f} "
+        f"The best so far is {winner.candidate}: {metric} {winner.score.value:.3f} "
         f"({winner.score.low:.3f} to {winner.score.high:.3f}) on {winner.score.n} validation texts, "
         f"{money(winner.cost.total)} {objective.currency} per month to run."
         if provisional(winner, standings) or not useful
-        else f"Use {winner.model} ({winner.family}, {winner.method}): {metric} {winner.score.value:.3f} "
+        else f"Use {winner.candidate}: {metric} {winner.score.value:.3f} "
         f"({winner.score.low:.3f} to {winner.score.high:.3f}) on {winner.score.n} validation texts, "
         f"{money(winner.cost.total)} {objective.currency} per month to run."
     ]
@@ -168,12 +168,13 @@ def _valid_range(winner: str, ranges: Sequence[AlphaRange], objective: Objective
     elif here.alpha_to is not None:
         span = f"if an error costs between {low} and {_plain(here.alpha_to / requests)} {objective.currency}"
     elif plausible:
-        span = f"from {low} {objective.currency} per error upwards"
+        span = f"if an error costs at least {low} {objective.currency}"
     else:
-        span = "for any plausible cost of an error" if here.alpha_from > 0 else "for any cost of an error"
+        span = "at any plausible cost of an error" if here.alpha_from > 0 else "at any cost of an error"
     position = list(ranges).index(here)
-    below = f"; below that {ranges[position - 1].candidate} is better" if position and plausible else ""
-    return f"It has the lowest J {span}{below}."
+    if position and plausible:
+        return f"The winner has the lowest total cost J {span}; below that {ranges[position - 1].candidate} is better."
+    return f"The winner has the lowest total cost J {span}."
 
 
 _MIN_PRICE = 1e-6
