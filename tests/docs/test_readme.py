@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import runpy
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -65,9 +66,19 @@ def test_the_chinese_readme_has_the_sections_and_blocks_of_the_english_one() -> 
     assert len(re.findall(r"^## ", chinese, flags=re.MULTILINE)) == len(
         re.findall(r"^## ", english, flags=re.MULTILINE)
     )
-    for language in ("sh", "python", "text"):
+    for language in ("sh", "python"):
         assert blocks(READMES[1], language) == blocks(READMES[0], language)
     assert len(re.findall(r"^\|", chinese, flags=re.MULTILINE)) == len(re.findall(r"^\|", english, flags=re.MULTILINE))
+
+
+def test_outputs_in_the_chinese_readme_are_those_of_the_english_one_in_chinese() -> None:
+    english, chinese = (blocks(path, "text") for path in READMES)
+
+    assert len(chinese) == len(english)
+    for shown, translated in zip(english, chinese, strict=True):
+        for pattern in (r"\d[\d.,]*\d|\d", r"[\w-]+/[\w.-]+/\w+"):  # numbers, candidates
+            assert Counter(re.findall(pattern, translated, re.ASCII)) == Counter(re.findall(pattern, shown, re.ASCII))
+        assert shown == translated or not re.search(r"\b(?:[A-Za-z][a-z]+ ){3}", translated)
 
 
 def test_the_chinese_readme_names_what_the_english_one_names() -> None:
