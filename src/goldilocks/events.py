@@ -48,10 +48,13 @@ class PurchaseStarted:
     """The race continues a candidate's run up to a rung."""
 
     candidate: str
+    """``family/model/method``."""
     share: float
-    """Share of the full run at that rung."""
+    """Share of the full run at that rung, above 0 to 1."""
     predicted_seconds: float
+    """Expected seconds up to that rung."""
     why: str
+    """The policy's reason, for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class TrainingStep:
 
     candidate: str
     share: float
-    """Share of the full run that is done."""
+    """Share of the full run that is done, 0 to 1."""
     loss: float | None = None
     """Training loss of the last step; ``None``: the run has none."""
 
@@ -70,6 +73,7 @@ class PurchaseFinished:
     """A rung was reached and scored on the validation part."""
 
     trial: Trial
+    """Score, seconds and reason of the purchase."""
     seconds_left: float
     """Seconds left of the budget."""
 

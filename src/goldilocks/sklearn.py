@@ -125,7 +125,7 @@ class GoldilocksClassifier(ClassifierMixin, _SelectingEstimator):  # type: ignor
         return self
 
     def predict(self, X: Any) -> npt.NDArray[Any]:  # noqa: N803
-        """The most probable label of each text, ``(n_texts,)``."""
+        """The most probable label of each text, ``(n_texts,)``; raises NotFittedError before ``fit``."""
         probabilities = self.predict_proba(X)
         return np.asarray(self.classes_[probabilities.argmax(1)])
 
@@ -164,7 +164,7 @@ class GoldilocksRegressor(RegressorMixin, _SelectingEstimator):  # type: ignore[
         return self._select(rows)
 
     def predict(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: N803
-        """A score for each pair, ``(n_pairs,)``."""
+        """A score for each pair, ``(n_pairs,)``, in the unit of the training scores; NotFittedError before ``fit``."""
         check_is_fitted(self, "bundle_")
         return np.array([float(prediction.answer) for prediction in self.bundle_.predict(_pairs(X))])  # type: ignore[arg-type]
 
@@ -194,7 +194,7 @@ class GoldilocksTagger(_SelectingEstimator):
         return self._select([{"tokens": words, "tags": given} for words, given in zip(sentences, tags, strict=True)])
 
     def predict(self, X: Iterable[Sequence[str]]) -> list[list[str]]:  # noqa: N803
-        """The tags of each sentence, one per word."""
+        """One tag per word for each sentence, as in training (IOB2); raises NotFittedError before ``fit``."""
         check_is_fitted(self, "bundle_")
         rows = [{"tokens": list(words)} for words in X]
         return [list(map(str, prediction.answer)) for prediction in self.bundle_.predict(rows)]  # type: ignore[arg-type]

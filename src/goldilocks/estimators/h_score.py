@@ -1,4 +1,4 @@
-"""Shrinkage H-score: how much of the spread of the features is between the labels, seen through a shrunk covariance.
+"""Shrinkage H-score: between-class covariance of the features, relative to their shrunk covariance.
 
 H = (1 - a) · tr(S⁻¹ B), where B is the covariance of the label means (each text replaced by the mean of its label) and
 S = (1 - a) C + a (tr C / width) I is the covariance of the features, shrunk by Ledoit and Wolf's a. Without shrinkage

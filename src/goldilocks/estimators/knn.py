@@ -1,4 +1,4 @@
-"""k nearest neighbours: the share of texts whose label the five nearest other texts would guess.
+"""k nearest neighbours: leave-one-out accuracy of a vote of the five nearest texts.
 
 Leave-one-out, by cosine of features whose mean was taken off (language models' features share one large direction that
 would make every text the neighbour of every other).

@@ -1,4 +1,4 @@
-"""Cross-encoders trained from scratch: a CNN or LSTM reads both texts of a pair, whose words attend to each other.
+"""Cross-encoders trained from scratch: a CNN or LSTM over both texts of a pair, whose words attend to each other.
 
 The families ``cnn`` and ``recurrent`` encode the texts of a pair separately and compare two vectors; here words are
 compared with words, which shows a changed number or name in two otherwise equal sentences. For pairs only: among many

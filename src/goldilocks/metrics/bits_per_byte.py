@@ -1,4 +1,4 @@
-"""Bits per byte: how many bits a model needs for a byte of the text. Does not depend on how a model cuts text.
+"""Bits per byte: cross-entropy of the text under a model, per byte; comparable between tokenizers.
 
 What a model gives is the natural logarithm of the probability of the whole text, its end included; the bytes are those
 of the text in UTF-8. Above 8 the plain bytes would be shorter; such values are reported as 8.

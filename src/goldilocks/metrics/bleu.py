@@ -1,4 +1,4 @@
-"""BLEU: n-grams of the answer that a reference has too, up to four words, with a penalty for answers that are short.
+"""BLEU: precision of the answer's n-grams up to four words against the references, with a penalty for brevity.
 
 Counted and smoothed by sacrebleu's rules over the whole set (the mean of sentence scores is another, higher number);
 0 to 1 where sacrebleu prints 0 to 100. A corpus has one tokenisation: 13a, or zh where its references are mostly

@@ -1,4 +1,4 @@
-"""chrF: runs of up to six characters that answer and reference share; recall counts twice. Needs no words.
+"""chrF: F-score of character n-grams up to six (recall counts twice); needs no word tokenizer.
 
 Counted over the whole set; 0 to 1 where sacrebleu prints 0 to 100. Of several references the best is taken item by
 item.

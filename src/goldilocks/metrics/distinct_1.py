@@ -1,4 +1,4 @@
-"""Distinct-1: different words / words, over all answers: low where replies are alike.
+"""Distinct-1: distinct words / words, over all answers; low if the answers are alike.
 
 Says nothing about whether an answer is right, and falls as more or longer answers are looked at: compare on the same
 items only. The interval is about as many resampled answers.

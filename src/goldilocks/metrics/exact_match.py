@@ -1,4 +1,4 @@
-"""Exact match: the share of answers that are, sign by sign, one of the references.
+"""Exact match: the share of answers that equal one of the references character by character.
 
 White space at the ends of lines and of the text does not count; inside a line it does (in a program it means
 something). Canonically equivalent texts (Unicode NFC) are equal.

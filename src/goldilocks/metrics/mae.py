@@ -1,4 +1,4 @@
-"""Mean absolute error: how far a predicted score is off, in the unit of the scores."""
+"""Mean absolute error between predicted and gold scores, in their unit."""
 
 from __future__ import annotations
 

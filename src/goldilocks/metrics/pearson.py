@@ -1,4 +1,4 @@
-"""Pearson's r: how nearly predicted scores are a straight line over the right ones, whatever their unit.
+"""Pearson's r: linear correlation between predicted and gold scores, whatever their unit.
 
 0 where either side is constant: a model that gives every item the same score does not discriminate.
 """

@@ -1,4 +1,4 @@
-"""Perplexity per word: among how many equally likely words a model would hesitate as much.
+"""Perplexity per word: the inverse of the geometric mean probability that a model gives to a word of the text.
 
 A word is a run without white space, and a character in scripts without spaces (Chinese, Thai); the end of a text counts
 as one more. Whatever tokens a model works with, it is the same words that are counted, so models with different

@@ -1,4 +1,4 @@
-"""Exact match: the share of questions answered with a right answer, small differences of writing aside."""
+"""Exact match: the share of questions whose answer equals a gold answer, minor differences in writing aside."""
 
 from __future__ import annotations
 

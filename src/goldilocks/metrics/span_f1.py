@@ -1,4 +1,4 @@
-"""Span F1: how much of the words an answer and the best right answer share, mean over the questions."""
+"""Span F1: word overlap (F1) of the answer with the closest gold answer, averaged over the questions."""
 
 from __future__ import annotations
 

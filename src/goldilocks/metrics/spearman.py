@@ -1,4 +1,4 @@
-"""Spearman's ρ: how nearly predicted scores bring the items into the right order (Pearson's r of the ranks).
+"""Spearman's ρ: rank correlation between predicted and gold scores (Pearson's r of the ranks).
 
 Equal values share the mean of their ranks. Ranks change with the items, so every resample is ranked again; an item
 therefore adds its own columns: how often it was drawn, and, times that, where both its values are.

@@ -1,4 +1,4 @@
-"""TER: edits (a word put in, taken out, exchanged, or a run of words moved) that turn the answer into the reference.
+"""Translation edit rate: insertions, deletions, substitutions and shifts of words from answer to reference.
 
 Edits of the whole set / words of the references. Above 1 it would be less work to translate from scratch; such values
 are reported as 1. Chinese and Japanese corpora are split into characters.

@@ -1,4 +1,4 @@
-"""Knowledge gradient per second: buy the score that is expected to save most for its time; stop when none is worth it.
+"""Knowledge gradient per second: train what is expected to save most for its time; stop when nothing is worth it.
 
 A purchase is valued at the best of its later rungs: the money over the horizon by which the score there is expected to
 lower J of the best candidate (``Purchases.savings``), divided by the seconds it is expected to take. These are the

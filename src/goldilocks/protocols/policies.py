@@ -79,7 +79,7 @@ class Race(Protocol):
         """Shares of the full run at which a candidate can be scored, in ascending order, the last is 1."""
 
     def bought(self, candidate: str) -> int:
-        """How many rungs the candidate has."""
+        """Number of rungs that the candidate was trained to, 0 (not begun) to ``len(rungs)`` (finished)."""
 
     def losses(self, candidate: str) -> Mapping[int, float]:
         """Rung -> validation loss, for each rung the candidate was scored at (rungs may be skipped)."""
@@ -88,7 +88,7 @@ class Race(Protocol):
         """Weights of the candidate's model, embeddings included."""
 
     def forecast(self, candidate: str) -> tuple[float, float]:
-        """Posterior mean and standard deviation of the candidate's final loss."""
+        """Posterior mean and standard deviation of the candidate's loss at the end of its run, 0 to 1."""
 
     def price(self, candidate: str, rung: int) -> float:
         """Predicted seconds from the candidate's last rung up to and including ``rung`` (from 0)."""
@@ -126,11 +126,11 @@ class Race(Protocol):
 
     @property
     def indifference(self) -> float:
-        """Money per month that does not matter to the user."""
+        """``objective.indifference``: money per month within which candidates count as equally good; 0: none."""
 
     @property
     def horizon_months(self) -> float:
-        """Months that a decision holds for."""
+        """``objective.horizon_months``: months over which costs and savings are counted."""
 
     @property
     def currency(self) -> str:

@@ -52,13 +52,17 @@ class Compression:
     parent: str
     """SHA-256 of the original's ``bundle.json``; empty: compressed while it was selected, so that there was none."""
     metric: str
+    """File name in metrics/ of the metric that had to be kept."""
     max_loss: float
+    """Maximum loss of that metric, in its own unit; the one-sided 95 % bound is compared with it."""
     prefer: str
     """What was minimised among the trials that passed: ``size``, ``latency`` or ``J``."""
     data: str
     """Name of the rows that the trials were measured on."""
     data_fingerprint: str
+    """Of these rows."""
     n: int
+    """Number of these rows."""
     original: CompressionTrial
     """The model as it was, without steps."""
     trials: tuple[CompressionTrial, ...]

@@ -52,12 +52,15 @@ class Trial:
     """One purchase of the race: a candidate run up to a rung and scored on the validation part."""
 
     candidate: str
+    """``family/model/method``."""
     rung: int
+    """Number of the rung that was reached, from 0."""
     share: float
     """Share of the full run that is done after this purchase, 0 to 1."""
     seconds: float
     """Wall clock of this purchase, scoring included."""
     score: Measured
+    """The task's metric on the validation part."""
     loss: float
     """Loss by the task's metric, 0 (best) to 1 (worst)."""
     predictions: str
@@ -71,7 +74,9 @@ class Trial:
     value: float
     """What it was expected to be worth, money per month (0 where the policy does not say)."""
     why: str
+    """The policy's reason for this purchase, for the user."""
     data_fingerprint: str
+    """Of the rows that it was trained and scored on; a resumed run takes no trial of other rows."""
     usage: Usage | None = None
     """What its questions to an endpoint took; ``None``: it was answered on this machine."""
     scoring_seconds: float = 0.0
@@ -104,17 +109,20 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Money per month, part by part."""
+    """Running costs of a candidate by component, all in ``objective.currency`` per month."""
 
     tuning: float
     """Machine time of the tuning run and money for the questions of the search, spread over the horizon."""
     labour: float
+    """Attended work of the tuning run at ``prices.labour_hour``, spread over the horizon."""
     requests: float
     """Machine time of the requests; 0 where an endpoint answers them (then see ``tokens``)."""
     memory: float
+    """Memory at ``prices.memory_gb_month``, for the time that ``serving.mode`` bills."""
     storage: float
+    """Bytes on disk at ``prices.storage_gb_month``."""
     energy: float = 0.0
-    """0 where the machine reports none."""
+    """Energy of the requests at ``prices.kwh``, in mode ``busy`` only; 0 where the machine reports none."""
     tokens: float = 0.0
     """Requests of a month × tokens of a request × the endpoint's prices; 0 where this machine answers."""
     error: float = 0.0
@@ -122,25 +130,30 @@ class Cost:
 
     @property
     def total(self) -> float:
-        """Money per month."""
+        """Sum of all components, money per month; errors are not part of it."""
         machine = self.tuning + self.labour + self.requests + self.memory + self.storage + self.energy
         return machine + self.tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A candidate as the decision saw it."""
+    """A candidate in the decision: its status, and what was measured of it. ``None``: not measured."""
 
     candidate: str
+    """``family/model/method``, whose parts follow."""
     family: str
     model: str
     method: str
     status: str
     """``winner``, ``tied``, ``raced`` (finished, beaten), ``stopped`` (not finished), ``screened`` or ``excluded``."""
     reason: str
+    """Why it has this status, for the user."""
     parameters: int = 0
+    """Number of weights, embeddings included."""
     licence: str = ""
+    """SPDX identifier in lower case; empty: not stated."""
     share: float = 0.0
+    """Share of its full run that was trained, 0 to 1."""
     seconds: float = 0.0
     """Seconds spent on it in the race."""
     score: Measured | None = None

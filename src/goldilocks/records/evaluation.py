@@ -54,26 +54,31 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """How well one label is found."""
+    """Precision, recall and F1 of one label, each 0 to 1 (0 where the denominator is 0)."""
 
     label: str
     precision: float
+    """Of the rows predicted with the label, the share that have it."""
     recall: float
+    """Of the rows with the label, the share predicted so."""
     f1: float
+    """Harmonic mean of both."""
     support: int
     """Rows whose gold label it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class SliceRow:
-    """The metric on the rows that have something in common."""
+    """The metric on the rows of one slice (a range of lengths, a label, a language)."""
 
     by: str
     """What the rows were sorted by: ``length``, ``label`` or ``language``."""
     name: str
     """In words, e.g. ``up to 40 characters``."""
     n: int
+    """Rows of the slice."""
     score: Measured
+    """The deciding metric on them (of a label: its recall)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +164,17 @@ class ConfidenceBin:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How far a model's confidence can be believed."""
+    """How well a model's confidence predicts that its answer is right. Lower is better for the three scores.
+
+    Source: Brier 1950; Guo et al. 2017, "On Calibration of Modern Neural Networks" (ECE, reliability diagram).
+    """
 
     n: int
+    """Number of answers."""
     brier: Measured
+    """Brier score: 0 to 2 over the labels of an item, else 0 to 1 for right or wrong."""
     log_loss: Measured
+    """Mean negative log-likelihood, in nats, of the gold label (else of the answer being right or wrong)."""
     ece: Measured
     """Expected calibration error, 0 (a confidence of 0.9 is right nine times in ten) to 1."""
     bins: tuple[ConfidenceBin, ...]

@@ -12,20 +12,23 @@ class Footprint:
     """What a trained candidate needs to answer, measured in a fresh process on this machine."""
 
     load_seconds: float
+    """From the start of loading to the first answer."""
     latency_p50_ms: Measured
+    """Median time of one text alone, in milliseconds."""
     latency_p95_ms: Measured
-    """One text at a time."""
+    """95th percentile of the same."""
     texts_per_second: float
     """In batches of 32; of an endpoint as it answered the validation part, several questions at once."""
     memory_bytes: int
     """Peak resident memory of the process."""
     size_bytes: int
-    """On disk."""
+    """Bytes on disk."""
     joules_per_text: float | None = None
     """Energy of the processor (and accelerator) while answering in batches of 32; ``None``: not reported."""
     tokens_read: float | None = None
     """Tokens that an endpoint reads for a request, mean over the validation part; ``None``: it answers here."""
     tokens_written: float | None = None
+    """Tokens that it generates for a request, mean likewise."""
     mean_ms: Measured | None = None
     """Mean time of one text alone, with its 95 % interval; ``None``: measured by an earlier version."""
     batch_mean_ms: Measured | None = None

@@ -153,9 +153,10 @@ class AnswerRule:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A number that was measured, with its interval."""
+    """A measured number with its 95 % interval."""
 
     value: float
+    """The point estimate, in ``unit``."""
     low: float
     high: float
     """``low`` and ``high`` bound the 95 % interval; equal to ``value`` where no spread was measured."""

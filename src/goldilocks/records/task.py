@@ -66,8 +66,11 @@ class Objective:
     """Money that a person costs who answers one request; ``None``: no review. Unsure answers are then marked
     ``review``."""
     requests_per_month: float = 200_000
+    """Items that the model will answer in a month, above 0."""
     horizon_months: float = 12
+    """Months over which the cost of tuning is spread, above 0."""
     currency: str = "USD"
+    """Shown beside every amount; nothing is converted."""
     indifference: float = 0.0
     """Money per month. A cheaper (then a smaller) candidate is chosen when its expected J is at most so far above the
     lowest; 0: the lowest expected J wins."""

@@ -1,4 +1,4 @@
-"""Answer a question with a piece of the text it is asked about, or say that the text holds no answer.
+"""Extractive question answering: a span of the context that answers the question, or that there is none.
 
 The answers of a row are SQuAD's: a list of ``{"text": ..., "answer_start": ...}`` (characters from 0), the same turned
 round (``{"text": [...], "answer_start": [...]}``, as Parquet copies have it), or a text alone. An empty list says that

@@ -1,4 +1,4 @@
-"""How probable texts are to a model: for choosing a language model, or for judging what a domain does to one.
+"""Likelihood of texts under a language model: to choose a model for a domain, or to judge one adapted to it.
 
 What is asked for is ``Output.LIKELIHOOD``: the natural logarithm of the probability of each text, its end included.
 With a context it is that of the text after the context (a summary after its source, a reply after the turns so far).

@@ -1,4 +1,4 @@
-"""Named entities: which words of a sentence are a name, and of what.
+"""Named entity recognition: which words of a sentence name an entity, and of which type.
 
 Rows come as ``{tokens: [...], tags: [...]}``, as CoNLL columns, or as texts with the character offsets of their
 entities (JSON Lines, or a BRAT folder). Tags are taken to IOB2: IOB1, BIOES and BMES are read as well, and an I-X that

@@ -1,4 +1,4 @@
-"""Parts of speech, or any other tag that a word has on its own.
+"""Part-of-speech tagging, or any other tags of single words.
 
 Rows come as ``{tokens: [...], tags: [...]}`` or as CoNLL columns (name the column of the tags by its number under
 ``data.fields``; of .conllu it is the universal part of speech).

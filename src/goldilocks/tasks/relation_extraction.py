@@ -1,4 +1,4 @@
-"""How two marked things in a text are related: one relation with its direction, or none of those asked for.
+"""Relation classification: how two marked entities in a text are related, with direction, or not at all.
 
 The two entities are marked <e1> </e1> and <e2> </e2> in the text, or are given separately as [start, end] (characters
 from 0, the end not included). Models are given them as ``[E1] … [/E1]`` and ``[E2] … [/E2]``; texts may use these

@@ -1,4 +1,4 @@
-"""A text in another language."""
+"""Machine translation: a text in another language."""
 
 from __future__ import annotations
 
