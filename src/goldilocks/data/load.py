@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from goldilocks.data.assemble import assemble
 from goldilocks.data.checks.duplicates import contradictions, near_leaks, repeats
+from goldilocks.data.checks.garbled import garbled
 from goldilocks.data.checks.labels import labels
 from goldilocks.data.checks.parts import few_rows, one_target, survey
 from goldilocks.data.checks.reading import joined_rows
@@ -139,4 +140,5 @@ def _check(spec: TaskSpec, task: Task, parts: Parts, numbers: DataProfile) -> li
         *one_target(parts, task),
         *survey(parts, task),
         *personal_data(parts),
+        *garbled(parts),
     ]
