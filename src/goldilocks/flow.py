@@ -203,10 +203,10 @@ def _read_data(spec: TaskSpec, task: Task, workspace: Workspace, progress: Progr
     progress(StageStarted("data"))
     dataset = load(spec, task, tokenizers=token_counters, progress=progress)
     if workspace.data.exists():
-        there = read_object(workspace.data).get("fingerprint")
-        if there != dataset.fingerprint:
+        recorded = read_object(workspace.data).get("fingerprint")
+        if recorded != dataset.fingerprint:
             raise InputError(
-                f"{workspace.folder}: this run used other data (fingerprint {there}, now {dataset.fingerprint}); "
+                f"{workspace.folder}: this run used other data (fingerprint {recorded}, now {dataset.fingerprint}); "
                 "restore the data, or start a new run with another --out."
             )
     content = {

@@ -76,9 +76,9 @@ def labelled_rows(bundle: Bundle, source: str, fields: Mapping[str, str], *, sen
     task = plugins.load("tasks", bundle.info.task)
     reading = _read(source, fields, task, bundle, sentences or bundle.info.sentences)
     if reading.problems:
-        what, rows = next(iter(reading.problems.items()))
+        problem, rows = next(iter(reading.problems.items()))
         count = sum(map(len, reading.problems.values()))
-        raise InputError(f"{source}: row {rows[0]}: {what} ({count} rows cannot be used); correct or remove them.")
+        raise InputError(f"{source}: row {rows[0]}: {problem} ({count} rows cannot be used); correct or remove them.")
     refuse_unknown(reading.part, bundle.info.goal.labels, bundle.info.goal.output, source)
     return reading.part
 

@@ -33,8 +33,8 @@ def item_of(row: Mapping[str, Any], task: Task, columns: Mapping[str, str]) -> T
         return raw if task.OUTPUT is Output.TAGS and isinstance(listed(raw), str) else task.item(named)
     if len(named) == len(columns):
         raise InputError(wrong)
-    there = ", ".join(map(repr, row)) or "nothing"
-    raise InputError(f"{wrong}; the row has {there}, this task takes {', '.join(map(repr, columns.values()))}")
+    names = ", ".join(map(repr, row)) or "nothing"
+    raise InputError(f"{wrong}; the row has {names}, this task takes {', '.join(map(repr, columns.values()))}")
 
 
 def named(texts: str | Sequence[str], task: Task) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def test_character_never_seen_is_one_of_all_there_may_be() -> None:
     model = fitted("char", ["aaaa", "abab"])
     known, strange = model.log_likelihoods(["a", "龙"])
     # "a" and "龙" differ in the piece and in what follows it; the spelling alone costs ln(1,114,112).
-    numbers = model.pieces.of(["龙"])
+    numbers = model.vocabulary.of(["龙"])
     (logs,) = model.grams.log_probabilities([numbers])
     assert strange == pytest.approx(logs.sum() - math.log(CODE_POINTS))
     assert known > strange
@@ -53,7 +53,7 @@ def test_character_never_seen_is_one_of_all_there_may_be() -> None:
 def test_unknown_word_costs_its_spelling() -> None:
     model = fitted("word", ["the cat sat", "the cat ran", "the dog barked"])
     (whole,) = model.log_likelihoods(["the catran"])
-    (logs,) = model.grams.log_probabilities([model.pieces.of(["the", " catran"])])
+    (logs,) = model.grams.log_probabilities([model.vocabulary.of(["the", " catran"])])
     assert whole == pytest.approx(logs.sum() + model._spelled([" catran"])[" catran"])
 
 
@@ -109,9 +109,9 @@ def test_at_temperature_0_the_likeliest_piece_is_taken_each_time() -> None:
     pieces = model.cut("Once upon")
     for piece in model.cut(str(text)):
         distribution = model.grams.distribution(
-            model.grams.after(model.grams.begin(), model.pieces.of(pieces).tolist())
+            model.grams.after(model.grams.begin(), model.vocabulary.of(pieces).tolist())
         )
-        assert model.pieces.known[int(distribution.argmax()) - ngram.UNKNOWN - 1] == piece
+        assert model.vocabulary.known[int(distribution.argmax()) - ngram.UNKNOWN - 1] == piece
         pieces.append(piece)
 
 

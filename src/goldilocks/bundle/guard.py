@@ -29,9 +29,9 @@ def check(folder: Path, files: Mapping[str, str]) -> None:
     for name in files:
         if not safe_name(name):
             raise IntegrityError(f"{folder / INFO}: lists {name!r}, which leads out of the bundle; do not use it.")
-    there = names_in(folder)
-    for name in sorted(there | files.keys()):
-        if name not in there:
+    present = names_in(folder)
+    for name in sorted(present | files.keys()):
+        if name not in present:
             raise IntegrityError(f"{folder}: {name!r} is missing; copy the bundle again, whole.")
         refuse_pickle(folder / name)
         if name not in files:

@@ -82,9 +82,9 @@ def _from_hub(source: ModelInfo | str, place: str, *, offline: bool) -> Path:
     """A model of the Hub; where its source names a commit, with every file checked against the Hub's list."""
     if not hub_catalogue.is_pinned(place):
         return hub.snapshot(place, offline=offline)
-    there = hub_catalogue.folder_here(place)
-    if there is not None:
-        return there
+    folder = hub_catalogue.folder_here(place)
+    if folder is not None:
+        return folder
     try:
         return hub.snapshot(place, offline=True)  # the Hub's own cache may hold it
     except MissingError:
@@ -165,8 +165,8 @@ def _local(source: str) -> Path:
     if folder.exists():
         held = "the .gguf" if folder.suffix.lower() == ".gguf" else "config.json and the weights"
         raise InputError(f"{source}: is a file; name the folder that holds {held}.")
-    there = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
-    hint = suggest(folder.name, there)
+    neighbours = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
+    hint = suggest(folder.name, neighbours)
     raise MissingError(f"{source}: there is no such folder.{hint} Name a folder, or a Hub id as hf://org/name.")
 
 
@@ -198,11 +198,11 @@ def _merged(folder: Path, source: str, *, offline: bool) -> Path:
     revision = adapters.read_config(folder).get("revision")
     base_source = f"hf://{base}@{revision}" if isinstance(revision, str) and revision else f"hf://{base}"
     try:
-        there = hub.snapshot(base_source, offline=offline)
+        base_folder = hub.snapshot(base_source, offline=offline)
     except MissingError as error:
         raise MissingError(f"{source}: {adapters.advice(folder)}. Its base is not at hand: {error}") from error
-    _check_shards(there, base_source)
-    return adapters.merged(folder, there)
+    _check_shards(base_folder, base_source)
+    return adapters.merged(folder, base_folder)
 
 
 def _check_shards(folder: Path, source: str) -> None:

@@ -17,9 +17,11 @@ def workload(dataset: Dataset) -> Workload:
     Lengths are those of 2,000 rows, evenly spread.
     """
     train = dataset.train
-    some = slice(0, None, max(1, len(train) // _SAMPLE))
-    characters, words = _lengths([as_text(text) for text in train.texts[some][:_SAMPLE]])
-    answers = [references(answer)[0] for answer in train.gold[some][:_SAMPLE]] if dataset.output is Output.TEXT else []
+    sample = slice(0, None, max(1, len(train) // _SAMPLE))
+    characters, words = _lengths([as_text(text) for text in train.texts[sample][:_SAMPLE]])
+    answers = (
+        [references(answer)[0] for answer in train.gold[sample][:_SAMPLE]] if dataset.output is Output.TEXT else []
+    )
     answer_characters, answer_words = _lengths(answers)
     return Workload(
         rows=len(train),
@@ -29,8 +31,8 @@ def workload(dataset: Dataset) -> Workload:
         output=dataset.output,
         answer_characters=answer_characters,
         answer_words=answer_words,
-        sentences=_sentences(train.texts[some][:_SAMPLE]) if dataset.output is Output.TAGS else 1.0,
-        texts=_texts(train.texts[some][:_SAMPLE]),
+        sentences=_sentences(train.texts[sample][:_SAMPLE]) if dataset.output is Output.TAGS else 1.0,
+        texts=_texts(train.texts[sample][:_SAMPLE]),
     )
 
 

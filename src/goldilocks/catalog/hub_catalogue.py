@@ -147,9 +147,9 @@ def fetched(source: ModelInfo | str, client: HubClient | None = None) -> Path:
         InputError: the cache cannot be written to.
     """
     place = source.source if isinstance(source, ModelInfo) else source
-    there = folder_here(place)
-    if there is not None:
-        return there
+    snapshot = folder_here(place)
+    if snapshot is not None:
+        return snapshot
     name, revision = split(place)
     limit = int(1.1 * source.size_bytes + 10e6) if isinstance(source, ModelInfo) else None
     folder = _folder() / f"models--{name.replace('/', '--')}" / str(revision)

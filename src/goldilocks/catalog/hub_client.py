@@ -137,19 +137,19 @@ class HubClient:
         path, size, wanted = str(listed["rfilename"]), _size(name, listed), _sha256(listed)
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        digest, got = hashlib.sha256(), 0
+        digest, n_bytes = hashlib.sha256(), 0
         with (
             self._stream(f"{self.address}/{name}/resolve/{revision}/{path}", None, size) as chunks,
             target.open("wb") as file,
         ):
             for chunk in chunks:
-                got += len(chunk)
-                if got > size:
+                n_bytes += len(chunk)
+                if n_bytes > size:
                     break
                 digest.update(chunk)
                 file.write(chunk)
-        if got != size:
-            amount = "more than" if got > size else f"{got:,} bytes, not"
+        if n_bytes != size:
+            amount = "more than" if n_bytes > size else f"{n_bytes:,} bytes, not"
             raise IntegrityError(f"{name}: the Hub sent {amount} the {size:,} bytes it lists for {path}; try again.")
         if wanted and digest.hexdigest() != wanted:
             raise IntegrityError(
@@ -222,12 +222,12 @@ def _sha256(file: Mapping[str, Any]) -> str | None:
 
 
 def _refused(address: str, url: str, status: int) -> str:
-    what = url.removeprefix(f"{address}/").removeprefix("api/models/").split("?")[0]
+    name = url.removeprefix(f"{address}/").removeprefix("api/models/").split("?")[0]
     address = without_credentials(address)
-    if what == "api/models" and status != 429 and status < 500:
+    if name == "api/models" and status != 429 and status < 500:
         return f"the Hub at {address} lists no models (status {status}); check HF_ENDPOINT."
     if status in (401, 403):
-        return f"{what}: the Hub refused it ({status}); accept the model's terms on its page and set HF_TOKEN."
+        return f"{name}: the Hub refused it ({status}); accept the model's terms on its page and set HF_TOKEN."
     if status == 404:
-        return f"{what}: the Hub at {address} has no such model; check the name."
-    return f"{what}: the Hub at {address} answered with status {status}; try again later."
+        return f"{name}: the Hub at {address} has no such model; check the name."
+    return f"{name}: the Hub at {address} answered with status {status}; try again later."

@@ -17,16 +17,16 @@ from goldilocks.records import ModelInfo
 
 def on_this_machine(models: Iterable[ModelInfo]) -> tuple[PretrainedModel, ...]:
     """Those whose files are here, one for each source. Opens no connection and converts nothing."""
-    here = {}
+    local = {}
     for info in models:
-        if not info.pretrained or info.remote or info.combined or info.source in here:
+        if not info.pretrained or info.remote or info.combined or info.source in local:
             continue
         try:
             folder_of(info, offline=True, make=False)
         except GoldilocksError:
             continue
-        here[info.source] = PretrainedModel(info, partial(folder_of, info, offline=True))
-    return tuple(here.values())
+        local[info.source] = PretrainedModel(info, partial(folder_of, info, offline=True))
+    return tuple(local.values())
 
 
 def of_language(language: str) -> tuple[PretrainedModel, ...]:

@@ -155,9 +155,9 @@ def solved(features: Features, goal: Goal, items: Ints, dense: float, sparse: fl
     """The weights for some items at given strengths."""
     from scipy.optimize import minimize
 
-    here, loss = features.part(goal.rows(items)), goal.loss(items)
-    n_dense, n_sparse = here.dense.shape[1], here.sparse.shape[1] if sparse else 0
-    table = here.sparse.astype(np.float64) if sparse else None
+    part, loss = features.part(goal.rows(items)), goal.loss(items)
+    n_dense, n_sparse = part.dense.shape[1], part.sparse.shape[1] if sparse else 0
+    table = part.sparse.astype(np.float64) if sparse else None
     turned = table.T.tocsr() if table is not None else None
     shape = (n_dense + n_sparse + 1, goal.width)
     penalty = np.zeros((shape[0], 1))
@@ -166,13 +166,13 @@ def solved(features: Features, goal: Goal, items: Ints, dense: float, sparse: fl
 
     def objective(flat: Floats) -> tuple[float, Floats]:
         weights = flat.reshape(shape)
-        scores = here.dense @ weights[:n_dense] + weights[-1]
+        scores = part.dense @ weights[:n_dense] + weights[-1]
         if table is not None:
             scores = scores + table @ weights[n_dense:-1]
         value, slope = loss(scores)
         gradient = penalty * weights
         value += 0.5 * float((gradient * weights).sum())
-        gradient[:n_dense] += here.dense.T @ slope
+        gradient[:n_dense] += part.dense.T @ slope
         if turned is not None:
             gradient[n_dense:-1] += turned @ slope
         gradient[-1] += slope.sum(0)

@@ -184,8 +184,10 @@ def restored(folder: Path) -> Combination:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(f"{folder / FILE}: damaged ({error}); make the bundle again.") from error
     if config.kind not in (ENSEMBLE, CASCADE) or len(config.families) < 2:
-        many = len(config.families)
-        raise IntegrityError(f"{folder / FILE}: says {config.kind!r} of {many} parts; the file is of a newer version.")
+        n_members = len(config.families)
+        raise IntegrityError(
+            f"{folder / FILE}: says {config.kind!r} of {n_members} parts; the file is of a newer version."
+        )
     parts = [
         plugins.load("families", family).restore(folder / "parts" / str(number))
         for number, family in enumerate(config.families)

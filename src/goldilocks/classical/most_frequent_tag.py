@@ -46,8 +46,8 @@ class WordTags:
                 counts.setdefault(word, Counter())[tag] += 1
         unknown = sorted(overall.keys() - set(self.labels))
         if unknown or not overall:
-            what = f"the tag {unknown[0]!r}" if unknown else "no tags"
-            raise InputError(f"gold holds {what}; the model was made for: {', '.join(self.labels)}.")
+            problem = f"the tag {unknown[0]!r}" if unknown else "no tags"
+            raise InputError(f"gold holds {problem}; the model was made for: {', '.join(self.labels)}.")
         # Ties go to the first label, so that the order of the rows does not matter.
         order = {label: -place for place, label in enumerate(self.labels)}
         best = {word: max(tags.items(), key=lambda tag: (tag[1], order[tag[0]])) for word, tags in counts.items()}

@@ -93,8 +93,8 @@ class PairSimilarity:
         )
         self.directions = np.zeros((0, 0), dtype=np.float32)
         self._place = {}
-        some = distinct[:: max(1, -(-len(distinct) // MAX_DECOMPOSED))]
-        self.set_directions(self._decomposed(some, seed))
+        sample = distinct[:: max(1, -(-len(distinct) // MAX_DECOMPOSED))]
+        self.set_directions(self._decomposed(sample, seed))
 
     def set_directions(self, directions: npt.NDArray[np.float32]) -> None:
         """Take the table of latent directions."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from goldilocks.support.text import units
-from goldilocks.support.text.entity_markers import ALL_MARKS, MARKS, cut
+from goldilocks.support.text.entity_markers import ALL_MARKERS, MARKERS, cut
 from goldilocks.support.text.units import SEGMENTATION
 
 LONGEST_STRETCH = 8
@@ -75,10 +75,10 @@ def _split(text: str, segmentation: int) -> tuple[list[str], list[str], list[str
     parts: list[list[str]] = [[]]
     opened: list[str] = []
     for piece in cut(text):
-        if piece in ALL_MARKS:
+        if piece in ALL_MARKERS:
             parts.append([])
-            opened += [piece] if piece in (MARKS["e1"][0], MARKS["e2"][0]) else []
+            opened += [piece] if piece in (MARKERS["e1"][0], MARKERS["e2"][0]) else []
         else:
             parts[-1] += units.words(piece, segmentation)
     parts += [[]] * (5 - len(parts))
-    return parts[0], parts[1], parts[2], parts[3], parts[4], opened[:1] == [MARKS["e1"][0]]
+    return parts[0], parts[1], parts[2], parts[3], parts[4], opened[:1] == [MARKERS["e1"][0]]

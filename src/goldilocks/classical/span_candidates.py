@@ -177,8 +177,8 @@ class SpanGenerator:
         whole = sum(weights.values()) or 1.0
         shares = []
         for start, end in context.sentences:
-            here = set(context.words[start:end])
-            shares.append(sum(weight for token, weight in weights.items() if token in here) / whole)
+            words = set(context.words[start:end])
+            shares.append(sum(weight for token, weight in weights.items() if token in words) / whole)
         return shares
 
     def to_plain(self) -> dict[str, Any]:

@@ -121,8 +121,8 @@ def run() -> None:
         )
     except Exception as error:
         if out_of_memory(error):
-            what = "out of memory; exclude the larger candidates (candidates.exclude) or use a larger machine."
-            code = _failed(what, 2)
+            message = "out of memory; exclude the larger candidates (candidates.exclude) or use a larger machine."
+            code = _failed(message, 2)
         elif hasattr(error, "exit_code") and hasattr(error, "show"):  # a mistake in the command line
             typer.echo(mistake(error), err=True)
             code = error.exit_code

@@ -92,15 +92,15 @@ def pool_table(pool: Pool) -> Table:
     for family, method in dict.fromkeys(
         (member.model.family, member.method) for member in pinned if member.name in grouped
     ):
-        some = [member for member in pinned if (member.model.family, member.method) == (family, method)]
-        needs_of = [pool.forecasts[member.name] for member in some]
+        members = [member for member in pinned if (member.model.family, member.method) == (family, method)]
+        needs_of = [pool.forecasts[member.name] for member in members]
         table.add_row(
-            f"{family}/*/{method} ({len(some):,})",
-            "–".join(_short(end([member.model.parameters for member in some])) for end in (min, max)),
+            f"{family}/*/{method} ({len(members):,})",
+            "–".join(_short(end([member.model.parameters for member in members])) for end in (min, max)),
             "–".join(f"{end([forecast.memory_bytes for forecast in needs_of]) / 1e6:,.0f}" for end in (min, max))
             + " MB",
             "–".join(duration(60 * round(end([member.seconds for member in needs_of]) / 60)) for end in (min, max)),
-            localised(f"{len({member.model.licence for member in some})} licences"),
+            localised(f"{len({member.model.licence for member in members})} licences"),
         )
     for candidate in pool.candidates:
         if candidate.name in grouped:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from goldilocks.data.splitting.duplicates import normalise
 from goldilocks.errors import InputError
 from goldilocks.records import Gold, Output, Part, Text, as_text
-from goldilocks.support.text.entity_markers import ALL_MARKS, cut
+from goldilocks.support.text.entity_markers import ALL_MARKERS, cut
 from goldilocks.support.text.sentences import SENTENCE_END
 from goldilocks.support.text.units import units
 
@@ -143,9 +143,9 @@ def _span_problem(gold: Gold, context: str) -> str | None:
 
 def _entities(text: str) -> list[str]:
     """Markers of a text, and the piece after each opening marker."""
-    pieces = cut(text) if any(mark in text for mark in ALL_MARKS) else []
-    opened = [at > 0 and pieces[at - 1] in ALL_MARKS and pieces[at - 1][1] != "/" for at in range(len(pieces))]
-    return [piece for piece, follows in zip(pieces, opened, strict=True) if piece in ALL_MARKS or follows]
+    pieces = cut(text) if any(marker in text for marker in ALL_MARKERS) else []
+    opened = [at > 0 and pieces[at - 1] in ALL_MARKERS and pieces[at - 1][1] != "/" for at in range(len(pieces))]
+    return [piece for piece, follows in zip(pieces, opened, strict=True) if piece in ALL_MARKERS or follows]
 
 
 def _mostly_kept(old: str, new: str) -> bool:
@@ -177,13 +177,13 @@ def _varied(train: Part, output: Output, vary: Vary, seed: int) -> list[Text]:
 
 def _open_pieces(text: str) -> list[tuple[str, bool]]:
     """Pieces of a text, and whether each may be varied: markers and what they enclose may not."""
-    if not any(mark in text for mark in ALL_MARKS):
+    if not any(marker in text for marker in ALL_MARKERS):
         return [(text, True)]
     pieces, inside, marked = cut(text), False, []
     for piece in pieces:
-        if piece in ALL_MARKS:
+        if piece in ALL_MARKERS:
             inside = not piece.startswith("[/")
-        marked.append((piece, piece not in ALL_MARKS and not inside))
+        marked.append((piece, piece not in ALL_MARKERS and not inside))
     return marked
 
 

@@ -26,16 +26,18 @@ def documents(path: Path, column: str = "text") -> Iterator[str]:
         InputError: it is not UTF-8, or a row is broken or holds no text; the line or row is named.
     """
     if not path.is_file():
-        what = "is a folder; name its files" if path.is_dir() else "there is no such file; name a .txt or .jsonl file"
-        raise MissingError(f"{path}: {what}.")
+        problem = (
+            "is a folder; name its files" if path.is_dir() else "there is no such file; name a .txt or .jsonl file"
+        )
+        raise MissingError(f"{path}: {problem}.")
     for number, cells in plain_rows(path, ["text"]) if is_plain(path) else rows_of(path, [column]):
         if isinstance(cells, str):
             raise InputError(f"{path.name}: row {number}: {cells}; correct or remove it.")
         text = cells[0]
         if not isinstance(text, str):
-            what = "nothing" if text is None else type(text).__name__
+            kind = "nothing" if text is None else type(text).__name__
             raise InputError(
-                f"{path.name}: row {number}: {column!r} holds {what}, not text; correct or remove the row."
+                f"{path.name}: row {number}: {column!r} holds {kind}, not text; correct or remove the row."
             )
         if text and not text.isspace():
             yield text

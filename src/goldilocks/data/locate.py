@@ -42,11 +42,11 @@ def locate(source: str, folder: Path) -> Path:
         )
     try:
         path = folder / Path(source).expanduser()  # not resolved: a link is read under its own name
-        there = path.exists()
+        exists = path.exists()
     except (OSError, ValueError, RuntimeError) as error:  # too long, no such user, no right to look
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{shortened(source)}: cannot be read ({reason}); name a file or folder.") from error
-    if not there:
+    if not exists:
         if path.is_symlink():
             raise MissingError(f"{source}: is a symbolic link that leads {_whither(path)}; fetch or restore that file.")
         raise MissingError(f"{source}: there is no such file in {path.parent.absolute()}.{_neighbour(path)}")
@@ -62,8 +62,8 @@ def _whither(path: Path) -> str:
 
 
 def _neighbour(path: Path) -> str:
-    there = sorted(neighbour.name for neighbour in path.parent.iterdir()) if path.parent.is_dir() else []
-    return suggest(path.name, there) or " Check the name, and the folder relative names start from."
+    neighbours = sorted(neighbour.name for neighbour in path.parent.iterdir()) if path.parent.is_dir() else []
+    return suggest(path.name, neighbours) or " Check the name, and the folder relative names start from."
 
 
 _IRREGULAR = (
@@ -81,6 +81,6 @@ def refuse_irregular(path: Path) -> None:
         InputError: it is one.
     """
     mode = path.stat().st_mode
-    for is_kind, what in _IRREGULAR:
+    for is_kind, description in _IRREGULAR:
         if is_kind(mode):
-            raise InputError(f"{path.name}: is {what}, not a file; write the rows to a file and name that.")
+            raise InputError(f"{path.name}: is {description}, not a file; write the rows to a file and name that.")

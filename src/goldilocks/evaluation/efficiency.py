@@ -84,24 +84,24 @@ def footprint(
         warmed += 1
         if time.perf_counter() - started > timing.single_seconds / 3:
             break
-    single = np.array(list(_timed(predict, endless, 1, timing.single_seconds, timing.max_single, rest))) * 1000
+    latencies = np.array(list(_timed(predict, endless, 1, timing.single_seconds, timing.max_single, rest))) * 1000
     before = meter.read() if meter else ()
     batches = list(_timed(predict, endless, BATCH, timing.batch_seconds)) if timing.batch_seconds else []
     joules = meter.since(before) if meter and batches else None
     per_text = np.array(batches) * 1000 / BATCH
     return Footprint(
         load_seconds=load_seconds,
-        latency_p50_ms=percentile(single, 0.5),
-        latency_p95_ms=percentile(single, 0.95),
-        texts_per_second=BATCH * len(batches) / sum(batches) if batches else 1000 / float(single.mean()),
+        latency_p50_ms=percentile(latencies, 0.5),
+        latency_p95_ms=percentile(latencies, 0.95),
+        texts_per_second=BATCH * len(batches) / sum(batches) if batches else 1000 / float(latencies.mean()),
         memory_bytes=peak_memory_bytes(),
         size_bytes=size_bytes,
         joules_per_text=None if joules is None else joules / (BATCH * len(batches)),
-        mean_ms=mean_time(single),
+        mean_ms=mean_time(latencies),
         batch_mean_ms=mean_time(per_text) if batches else None,
         batch_size=BATCH,
-        latency_quantiles_ms=tuple(np.quantile(single, np.linspace(0, 1, QUANTILES)).tolist()),
-        drift=_drift(single, predict, texts[warmed % len(texts) :], timing.single_seconds / 3) if batches else None,
+        latency_quantiles_ms=tuple(np.quantile(latencies, np.linspace(0, 1, QUANTILES)).tolist()),
+        drift=_drift(latencies, predict, texts[warmed % len(texts) :], timing.single_seconds / 3) if batches else None,
     )
 
 

@@ -130,32 +130,39 @@ def forgetting_of(metric: Metric, part: str, domains: Sequence[DomainAnswers], *
     """
     domains = [domain.over_own_classes(metric) for domain in domains]
     # Fewer draws are made of a large data set: all take part in as many as there are of each.
-    weights = [bootstrap_weights(len(domain.gold), _DRAWS, seed + at) for at, domain in enumerate(domains)]
+    weights = [bootstrap_weights(len(domain.gold), _DRAWS, seed + index) for index, domain in enumerate(domains)]
     count = min(map(len, weights))
-    values = np.array([[score(metric, it.gold, answers) for answers in (it.before, it.after)] for it in domains])
+    values = np.array(
+        [
+            [score(metric, answered.gold, answers) for answers in (answered.before, answered.after)]
+            for answered in domains
+        ]
+    )
     drawn = np.stack(
         [
             [
-                centred(draws(metric, it.gold, answers, table[:count]), value)
-                for answers, value in zip((it.before, it.after), pair, strict=True)
+                centred(draws(metric, answered.gold, answers, table[:count]), value)
+                for answers, value in zip((answered.before, answered.after), pair, strict=True)
             ]
-            for it, table, pair in zip(domains, weights, values, strict=True)
+            for answered, table, pair in zip(domains, weights, values, strict=True)
         ]
     )  # (n_domains, 2, n_draws)
     rows = [len(domain.gold) for domain in domains]
     widest = metric.RANGE[1] - metric.RANGE[0]
     scores = tuple(
         DomainScore(
-            it.name,
-            it.old,
-            measured(metric, it.gold, it.before, seed=seed),
-            measured(metric, it.gold, it.after, seed=seed),
-            _with_interval(values[at, 1] - values[at, 0], drawn[at, 1] - drawn[at, 0], [rows[at]], widest),
-            it.unseen,
+            answered.name,
+            answered.old,
+            measured(metric, answered.gold, answered.before, seed=seed),
+            measured(metric, answered.gold, answered.after, seed=seed),
+            _with_interval(
+                values[index, 1] - values[index, 0], drawn[index, 1] - drawn[index, 0], [rows[index]], widest
+            ),
+            answered.unseen,
         )
-        for at, it in enumerate(domains)
+        for index, answered in enumerate(domains)
     )
-    old = [at for at, domain in enumerate(domains) if domain.old]
+    old = [index for index, domain in enumerate(domains) if domain.old]
     sign = 1 if metric.HIGHER_IS_BETTER else -1
     lost, lost_drawn = sign * (values[:, 0] - values[:, 1]), sign * (drawn[:, 0] - drawn[:, 1])
     average = _with_interval(values[:, 1].mean(), drawn[:, 1].mean(0), rows, widest)
@@ -164,7 +171,9 @@ def forgetting_of(metric: Metric, part: str, domains: Sequence[DomainAnswers], *
         part,
         scores,
         replace(average, low=low, high=high),
-        _with_interval(lost[old].mean(), lost_drawn[old].mean(0), [rows[at] for at in old], widest) if old else None,
+        _with_interval(lost[old].mean(), lost_drawn[old].mean(0), [rows[index] for index in old], widest)
+        if old
+        else None,
     )
 
 

@@ -53,8 +53,8 @@ def slices(
 
     spelled = [as_text(text) for text in texts]
     rows = [on("length", name, positions) for name, positions in _by_length(spelled, length_parts)]
-    single = [answer for answer in gold if isinstance(answer, str)] if Output.LABEL in metric.OUTPUTS else []
-    for label, positions in sorted(_grouped(single).items()) if len(single) == len(gold) else ():
+    labels = [answer for answer in gold if isinstance(answer, str)] if Output.LABEL in metric.OUTPUTS else []
+    for label, positions in sorted(_grouped(labels).items()) if len(labels) == len(gold) else ():
         hits = sum(predicted[i] == label for i in positions)
         recall = Measured(hits / len(positions), *wilson(hits, len(positions)), len(positions), "recall")
         rows.append(SliceRow("label", f"{label} (recall)", len(positions), recall))

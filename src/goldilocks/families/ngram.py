@@ -1,17 +1,17 @@
 """N-gram language models: counts of words or characters with modified Kneser-Ney smoothing. Trained in seconds.
 
-A text is cut into pieces that give it back when joined, so that every text has a probability, white space and all:
+A text is cut into tokens that give it back when joined, so that every text has a probability, white space and all:
 
 word  a run of letters or digits, a run of signs, each with the space before it; a Chinese character; other white space
 char  single characters
 
-A piece that train holds once at most is spelled: the probability of an unknown piece times that of its characters in
-a smaller model of the same kind, made from the pieces that train holds once. A character never seen is one of all
+A token that train holds once at most is spelled: the probability of an unknown token times that of its characters in
+a smaller model of the same kind, made from the tokens that train holds once. A character never seen is one of all
 1,114,112 there may be. (What may be spelled could also be in the vocabulary; this share is lost, never counted twice.)
 
 For ``text`` an item and its answer are counted as one text, and answers are sampled (at temperature 1 by default, since
-greedy decoding loops), with a seed of their own for each item: the same item gets the same answer. Tokens are pieces;
-the unknown piece is never sampled.
+greedy decoding loops), with a seed of their own for each item: the same item gets the same answer.
+The unknown token is never sampled.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ ORDERS = {"word": 5, "char": 8}
 SPELLING_ORDER = 6
 UNKNOWN = FIRST
 CODE_POINTS = 0x110000
-MAX_PIECES = 10_000_000
-"""Pieces of train that are counted; what comes after them is left out. Bounds the memory to about 1.5 GB."""
+MAX_TOKENS = 10_000_000
+"""Tokens of train that are counted; what comes after them is left out. Bounds the memory to about 1.5 GB."""
 MAX_GENERATED = 400
-"""Pieces of an answer at most, and twice as many as answers of train have on average."""
+"""Tokens of an answer at most, and twice as many as answers of train have on average."""
 _BLOCK = 256
 """Texts whose likelihood is looked up at once."""
-_OTHER_PIECES = r" ?[^\w\s]+| ?_+|\s+(?=\s)|\s"
+_OTHER_TOKENS = r" ?[^\w\s]+| ?_+|\s+(?=\s)|\s"
 
 
 def models() -> tuple[ModelInfo, ...]:
@@ -85,9 +85,9 @@ def models() -> tuple[ModelInfo, ...]:
 
 def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Sorting n-grams: grows with words or characters."""
-    pieces = min(MAX_PIECES, work.rows * (work.words if info.name == "word" else work.characters))
+    tokens = min(MAX_TOKENS, work.rows * (work.words if info.name == "word" else work.characters))
     return Forecast(
-        seconds=0.1 + 1.2e-6 * ORDERS[info.name] * pieces, memory_bytes=5e7 + 30 * ORDERS[info.name] * pieces
+        seconds=0.1 + 1.2e-6 * ORDERS[info.name] * tokens, memory_bytes=5e7 + 30 * ORDERS[info.name] * tokens
     )
 
 
@@ -105,28 +105,28 @@ def restore(folder: Path) -> NgramModel:
     model = NgramModel(raw["unit"], Output(raw["output"]), generation_from(raw.get("generation", {})))
     model.segmentation = int(raw.get("segmentation", FIRST_SEGMENTATION))
     model.seed, model.max_tokens = raw["seed"], raw["most"]
-    model.pieces, model.letters = Numbers(raw["pieces"]), Numbers(raw["letters"])
-    model.grams = from_arrays(arrays, "grams", ORDERS[model.unit], model.pieces.size)
-    model.spelling = from_arrays(arrays, "spelling", SPELLING_ORDER, model.letters.size)
+    model.vocabulary, model.alphabet = Vocabulary(raw["pieces"]), Vocabulary(raw["letters"])
+    model.grams = from_arrays(arrays, "grams", ORDERS[model.unit], model.vocabulary.size)
+    model.spelling = from_arrays(arrays, "spelling", SPELLING_ORDER, model.alphabet.size)
     return model
 
 
-class Numbers:
-    """Pieces and their numbers; ``UNKNOWN`` is the number of every other piece."""
+class Vocabulary:
+    """Tokens and their numbers; ``UNKNOWN`` is the number of every other token."""
 
     def __init__(self, known: Iterable[str]) -> None:
-        """Pieces in the order of their numbers."""
+        """Tokens in the order of their numbers."""
         self.known = list(known)
-        self.number = {piece: UNKNOWN + 1 + place for place, piece in enumerate(self.known)}
+        self.number = {token: UNKNOWN + 1 + place for place, token in enumerate(self.known)}
         self.size = UNKNOWN + 1 + len(self.known)
 
-    def of(self, pieces: Sequence[str]) -> Ids:
-        """The numbers of pieces."""
-        return np.fromiter((self.number.get(piece, UNKNOWN) for piece in pieces), dtype=np.int64, count=len(pieces))
+    def of(self, tokens: Sequence[str]) -> Ids:
+        """The numbers of tokens."""
+        return np.fromiter((self.number.get(token, UNKNOWN) for token in tokens), dtype=np.int64, count=len(tokens))
 
 
 class NgramModel:
-    """Counts of one kind of piece, and how unknown pieces are spelled."""
+    """Counts of one kind of token, and how unknown tokens are spelled."""
 
     labels: tuple[str, ...] = ()
 
@@ -137,12 +137,12 @@ class NgramModel:
         self.generation = generation or Generation()
         """See ``protocols.SupportsGeneration``."""
         self.segmentation = SEGMENTATION
-        """Version of the words (``support/text/units.py``); nothing is normalised, since pieces give back the text."""
+        """Version of the words (``support/text/units.py``); nothing is normalised, since tokens give back the text."""
         self.seed = 0
         self.max_tokens = MAX_GENERATED
-        self.pieces, self.letters = Numbers(()), Numbers(())
-        self.grams: KneserNey = fitted([], order=ORDERS[unit], size=self.pieces.size)
-        self.spelling: KneserNey = fitted([], order=SPELLING_ORDER, size=self.letters.size)
+        self.vocabulary, self.alphabet = Vocabulary(()), Vocabulary(())
+        self.grams: KneserNey = fitted([], order=ORDERS[unit], size=self.vocabulary.size)
+        self.spelling: KneserNey = fitted([], order=SPELLING_ORDER, size=self.alphabet.size)
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
         """Count.
@@ -155,32 +155,34 @@ class NgramModel:
         self.seed = seed
         contexts = [self._before(item) for item in texts]
         answers = [self.cut(references(right)[0]) for right in gold]
-        every = _at_most([before + after for before, after in zip(contexts, answers, strict=True)], MAX_PIECES)
-        counts = Counter(piece for pieces in every for piece in pieces)
-        once = [piece for piece, count in counts.items() if count == 1]
-        self.pieces = Numbers(piece for piece, count in counts.items() if count > 1)
-        self.grams = fitted(
-            [self.pieces.of(deployment_name) for deployment_name in every],
-            order=ORDERS[self.unit],
-            size=self.pieces.size,
+        texts_as_tokens = _at_most(
+            [before + after for before, after in zip(contexts, answers, strict=True)], MAX_TOKENS
         )
-        seen = Counter(letter for piece in once for letter in piece) if self.unit == "word" else Counter[str]()
-        self.letters = Numbers(letter for letter, count in seen.items() if count > 1)
-        spelled = [self.letters.of(piece) for piece in once] if self.unit == "word" else []
-        self.spelling = fitted(spelled, order=SPELLING_ORDER, size=self.letters.size)
+        counts = Counter(token for tokens in texts_as_tokens for token in tokens)
+        once = [token for token, count in counts.items() if count == 1]
+        self.vocabulary = Vocabulary(token for token, count in counts.items() if count > 1)
+        self.grams = fitted(
+            [self.vocabulary.of(tokens) for tokens in texts_as_tokens],
+            order=ORDERS[self.unit],
+            size=self.vocabulary.size,
+        )
+        seen = Counter(letter for token in once for letter in token) if self.unit == "word" else Counter[str]()
+        self.alphabet = Vocabulary(letter for letter, count in seen.items() if count > 1)
+        spelled = [self.alphabet.of(token) for token in once] if self.unit == "word" else []
+        self.spelling = fitted(spelled, order=SPELLING_ORDER, size=self.alphabet.size)
         self.max_tokens = min(MAX_GENERATED, 1 + 2 * sum(map(len, answers)) // len(answers))
 
     def cut(self, text: str) -> list[str]:
-        """The pieces of a text; joined they are the text.
+        """The tokens of a text; joined they are the text.
 
         Example:
             >>> NgramModel("word", Output.TEXT).cut("It's 很好 , <unk>")
             ['It', "'", 's', ' ', '很', '好', ' ,', ' <unk>']
         """
-        return _piece(self.segmentation).findall(text) if self.unit == "word" else list(text)
+        return _token_pattern(self.segmentation).findall(text) if self.unit == "word" else list(text)
 
     def _before(self, item: Text) -> list[str]:
-        """Pieces of what precedes the answer."""
+        """Tokens of what precedes the answer."""
         if self.output is Output.LIKELIHOOD:
             item = "" if isinstance(item, str) else "\n".join((*item[:-1], ""))
         return self.cut(item if isinstance(item, str) else "\n".join((*item, "")))
@@ -197,36 +199,36 @@ class NgramModel:
         contexts = [self._before(item) for item in items]
         answers = [self.cut(item if isinstance(item, str) else item[-1]) for item in items]
         logs = self.grams.log_probabilities(
-            [self.pieces.of(before + text) for before, text in zip(contexts, answers, strict=True)]
+            [self.vocabulary.of(before + text) for before, text in zip(contexts, answers, strict=True)]
         )
-        known = self.pieces.number
-        spelled = self._spelled([piece for text in answers for piece in text if piece not in known])
+        known = self.vocabulary.number
+        spelled = self._spelled([token for text in answers for token in text if token not in known])
         log_likelihoods = []
         for before, text, log in zip(contexts, answers, logs, strict=True):
-            unknown = sum(spelled[piece] for piece in text if piece not in known)
+            unknown = sum(spelled[token] for token in text if token not in known)
             log_likelihoods.append(min(0.0, float(log[len(before) :].sum()) + unknown))
         return log_likelihoods
 
     def token_likelihoods(self, item: Text) -> list[tuple[str, float]]:
-        """See ``protocols.SupportsTokenLikelihoods``; the characters of an unknown piece count with it."""
+        """See ``protocols.SupportsTokenLikelihoods``; the characters of an unknown token count with it."""
         before, own = self._before(item), self.cut(item if isinstance(item, str) else item[-1])
-        (log,) = self.grams.log_probabilities([self.pieces.of(before + own)])
-        spelled = self._spelled([piece for piece in own if piece not in self.pieces.number])
+        (log,) = self.grams.log_probabilities([self.vocabulary.of(before + own)])
+        spelled = self._spelled([token for token in own if token not in self.vocabulary.number])
         values = log[len(before) :].tolist()
-        return [(piece, value + spelled.get(piece, 0.0)) for piece, value in zip([*own, ""], values, strict=True)]
+        return [(token, value + spelled.get(token, 0.0)) for token, value in zip([*own, ""], values, strict=True)]
 
-    def _spelled(self, pieces: Sequence[str]) -> dict[str, float]:
-        """Natural log of the probability of the characters of each piece."""
+    def _spelled(self, tokens: Sequence[str]) -> dict[str, float]:
+        """Natural log of the probability of the characters of each token."""
         strange = float(np.log(CODE_POINTS))
         if self.unit == "char":
-            return dict.fromkeys(pieces, -strange)
-        different = list(dict.fromkeys(pieces))
-        numbers = [self.letters.of(piece) for piece in different]
+            return dict.fromkeys(tokens, -strange)
+        different = list(dict.fromkeys(tokens))
+        numbers = [self.alphabet.of(token) for token in different]
         logs = self.spelling.log_probabilities(numbers)
         strangers = [int((number == UNKNOWN).sum()) for number in numbers]
         return {
-            piece: float(log.sum()) - strange * many
-            for piece, log, many in zip(different, logs, strangers, strict=True)
+            token: float(log.sum()) - strange * n_strangers
+            for token, log, n_strangers in zip(different, logs, strangers, strict=True)
         }
 
     def continued(self, item: Text, generation: Generation) -> str:
@@ -237,28 +239,28 @@ class NgramModel:
         joined = item if isinstance(item, str) else "\x1f".join(item)
         digest = hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         rng = np.random.default_rng([sampling.seed % 2**64, int.from_bytes(digest)])
-        before = self.pieces.of(self._before(item)[-self.grams.order :]).tolist()
+        before = self.vocabulary.of(self._before(item)[-self.grams.order :]).tolist()
         source = _NgramRow(self.grams, self.grams.after(self.grams.begin(), before))
         sequences = [TokenSequence(0, sampling.max_tokens, rng)]
         (sequence,) = generate_sequences(source, sequences, sampling, self._spelled_out, (END,))
         return sequence.text(self._spelled_out, sampling.stops)
 
     def _spelled_out(self, numbers: Sequence[int]) -> str:
-        return "".join(self.pieces.known[number - UNKNOWN - 1] for number in numbers)
+        return "".join(self.vocabulary.known[number - UNKNOWN - 1] for number in numbers)
 
     def size_bytes(self) -> int:
-        """Bytes of counts and pieces."""
-        return self.grams.size_bytes() + self.spelling.size_bytes() + sum(map(len, self.pieces.known))
+        """Bytes of counts and tokens."""
+        return self.grams.size_bytes() + self.spelling.size_bytes() + sum(map(len, self.vocabulary.known))
 
     def save(self, folder: Path) -> None:
-        """Write ``ngram.json`` (pieces) and ``counts.safetensors``."""
+        """Write ``ngram.json`` (vocabularies) and ``counts.safetensors``."""
         from safetensors.numpy import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
         raw: dict[str, Any] = {"unit": self.unit, "output": self.output, "seed": self.seed, "most": self.max_tokens}
         raw["generation"] = generation_to_plain(self.generation)
         raw["segmentation"] = self.segmentation
-        raw |= {"pieces": self.pieces.known, "letters": self.letters.known}
+        raw |= {"pieces": self.vocabulary.known, "letters": self.alphabet.known}
         (folder / "ngram.json").write_text(json.dumps(raw), encoding="utf-8")
         arrays = self.grams.arrays("grams") | self.spelling.arrays("spelling")
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "counts.safetensors")
@@ -291,15 +293,15 @@ class _NgramRow(NextTokenModel):
 
 
 @cache
-def _piece(segmentation: int) -> re.Pattern[str]:
+def _token_pattern(segmentation: int) -> re.Pattern[str]:
     if segmentation == FIRST_SEGMENTATION:
-        return re.compile(rf"[{UNSPACED_1}]| ?<\w+>| ?[^\W_{UNSPACED_1}]+|{_OTHER_PIECES}")
-    return re.compile(rf"{character()}| ?<\w+>| ?{word()}|{_OTHER_PIECES}")
+        return re.compile(rf"[{UNSPACED_1}]| ?<\w+>| ?[^\W_{UNSPACED_1}]+|{_OTHER_TOKENS}")
+    return re.compile(rf"{character()}| ?<\w+>| ?{word()}|{_OTHER_TOKENS}")
 
 
-def _at_most(texts: Sequence[list[str]], pieces: int) -> list[list[str]]:
-    """The first texts that have this many pieces in total."""
-    room, kept = pieces, []
+def _at_most(texts: Sequence[list[str]], tokens: int) -> list[list[str]]:
+    """The first texts that have this many tokens in total."""
+    room, kept = tokens, []
     for text in texts:
         kept.append(text[:room])
         room -= len(kept[-1])

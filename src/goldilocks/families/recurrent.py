@@ -38,7 +38,7 @@ HIDDEN_WORDS = 0.2
 TEXT_WIDTH = 256
 """State of each direction of the encoder, and of the attention decoder (Luong et al. 2015), for ``text``."""
 TEXT_DROPOUT = 0.3
-PIECES = 8_000
+SUBWORDS = 8_000
 """Maximum number of subwords for ``text``."""
 SPAN_STATE = 96
 """State of each direction of both layers for ``span``."""
@@ -48,9 +48,9 @@ SPAN_WORDS = 384
 LM_WIDTH = 256
 """Width of word embeddings and states of language models."""
 LM_DROPOUT = 0.4
-LM_PIECES = (400, 8_000)
+LM_SUBWORDS = (400, 8_000)
 """Fewest and most subwords of language models."""
-PROMPT_PIECES = 1_024
+PROMPT_SUBWORDS = 1_024
 """Last subwords of an item that a continuation is conditioned on."""
 POINTER = "pointer_generator"
 """A bidirectional LSTM below a decoder that can copy tokens of the source, for ``text``."""
@@ -105,7 +105,7 @@ def _info(cell: str, both_ways: bool) -> ModelInfo:
 def _pointer_info() -> ModelInfo:
     width = TEXT_WIDTH
     # Word vectors of both sides; three cells (two below); attention, output and the choice to copy.
-    parameters = PIECES * (WIDTH + width) + 2 * 4 * width * (WIDTH + width + 2) + 4 * width * (2 * width + 2)
+    parameters = SUBWORDS * (WIDTH + width) + 2 * 4 * width * (WIDTH + width + 2) + 4 * width * (2 * width + 2)
     parameters += 2 * (2 * width) * width + 3 * width * width + 5 * width + 1
     return replace(
         _info("lstm", both_ways=True),
@@ -119,9 +119,9 @@ def _pointer_info() -> ModelInfo:
 
 
 def _lm_info(name: str) -> ModelInfo:
-    cell, width, pieces = CONTINUING[name], LM_WIDTH, LM_PIECES[1]
+    cell, width, vocabulary = CONTINUING[name], LM_WIDTH, LM_SUBWORDS[1]
     # The word table is the output matrix too, with a bias for each subword.
-    parameters = pieces * (width + 1) + _GATES[cell] * width * (2 * width + 2) + width * width
+    parameters = vocabulary * (width + 1) + _GATES[cell] * width * (2 * width + 2) + width * width
     return replace(
         _info(cell, both_ways=False),
         name=name,
@@ -129,7 +129,7 @@ def _lm_info(name: str) -> ModelInfo:
         parameters=parameters,
         size_bytes=4 * parameters,
         width=width,
-        max_tokens=PROMPT_PIECES,
+        max_tokens=PROMPT_SUBWORDS,
     )
 
 
@@ -185,9 +185,9 @@ def _with_answers(work: Workload) -> Workload:
 
 def _lm_forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     tokens = work.rows * (1 + min(work.characters, _TOKENS_PER_WORD * work.words))
-    pieces = _pieces(work.rows * work.characters)
+    vocabulary = _vocabulary_size(work.rows * work.characters)
     gates = _LM_GATES.get(CONTINUING.get(info.name, info.name), 4)
-    weights = LM_WIDTH * (2 * gates * LM_WIDTH + LM_WIDTH + pieces)
+    weights = LM_WIDTH * (2 * gates * LM_WIDTH + LM_WIDTH + vocabulary)
     operations = 6.0 * weights * tokens * _lm_config(work).epochs
     seconds = _START_SECONDS + operations / (_SHARE_OF_SPEED * machine.gflops * 1e9)
     return Forecast(seconds, 400e6 + 16.0 * weights + work.rows * (2 * work.characters + 200) + 4 * tokens)
@@ -195,7 +195,7 @@ def _lm_forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
 
 def _text_forecast(work: Workload, epochs: float, machine: Machine, max_words: int) -> Forecast:
     """A bidirectional encoder, and an attention decoder with an output layer over all subwords."""
-    sides = 2 * 2 * 4 * TEXT_WIDTH**2, 4 * 3 * TEXT_WIDTH**2 + PIECES * TEXT_WIDTH
+    sides = 2 * 2 * 4 * TEXT_WIDTH**2, 4 * 3 * TEXT_WIDTH**2 + SUBWORDS * TEXT_WIDTH
     lengths = (
         min(work.characters, _TOKENS_PER_WORD * work.words, max_words),
         min(work.answer_characters, _TOKENS_PER_WORD * work.answer_words),
@@ -204,12 +204,12 @@ def _text_forecast(work: Workload, epochs: float, machine: Machine, max_words: i
     operations = 6.0 * weights * work.rows * epochs
     seconds = _START_SECONDS + operations / (machine.gflops * 1e9)  # fitted to one run, of Chinese poems
     texts = work.rows * 2 * (work.characters + work.answer_characters + 100)
-    return Forecast(seconds, 500e6 + 16.0 * 3 * PIECES * TEXT_WIDTH + texts)
+    return Forecast(seconds, 500e6 + 16.0 * 3 * SUBWORDS * TEXT_WIDTH + texts)
 
 
-def _pieces(characters: float) -> int:
+def _vocabulary_size(characters: float) -> int:
     """Vocabulary of a language model: a subword for every 140 training characters."""
-    fewest, limit = LM_PIECES
+    fewest, limit = LM_SUBWORDS
     return round(min(limit, max(fewest, characters / 140)))
 
 
@@ -258,12 +258,12 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
         options |= {"state": TEXT_WIDTH, "dropout": TEXT_DROPOUT, "hidden_words": 0.0}
         max_words = POINTER_WORDS if info.name == POINTER else MAX_WORDS
         spec = BackboneSpec("recurrent", options, _backbone)
-        return seq2seq_network(spec, part, goal, max_tokens=max_words, vocabulary=PIECES, decoder=decoder, seed=seed)
+        return seq2seq_network(spec, part, goal, max_tokens=max_words, vocabulary=SUBWORDS, decoder=decoder, seed=seed)
     if goal.output is Output.LIKELIHOOD or info.name in CONTINUING:
         options |= {"width": LM_WIDTH, "state": LM_WIDTH, "dropout": LM_DROPOUT, "hidden_words": 0.0}
         spec = BackboneSpec("recurrent", options, _backbone)
-        size = _pieces(sum(map(len, _learnt(part, goal))))
-        return language_model_network(spec, part, goal, vocabulary=size, context_tokens=PROMPT_PIECES, seed=seed)
+        size = _vocabulary_size(sum(map(len, _learnt(part, goal))))
+        return language_model_network(spec, part, goal, vocabulary=size, context_tokens=PROMPT_SUBWORDS, seed=seed)
     return word_level_network(BackboneSpec("recurrent", options, _backbone), part, goal, max_words=MAX_WORDS, seed=seed)
 
 

@@ -35,7 +35,7 @@ class Options:
 
 virtual_tokens = n_tokens
 incompatibility = no_blocks
-declined = partial(generates, what="virtual tokens")
+declined = partial(generates, vectors="virtual tokens")
 
 
 def effort(info: ModelInfo) -> float:  # noqa: ARG001

@@ -40,7 +40,7 @@ class Options:
 
 virtual_tokens = n_tokens
 incompatibility = no_blocks
-declined = partial(generates, what="prefixes")
+declined = partial(generates, vectors="prefixes")
 training_config = prompt_config
 
 

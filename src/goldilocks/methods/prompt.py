@@ -33,7 +33,7 @@ class Options:
 
 virtual_tokens = n_tokens
 incompatibility = no_blocks
-declined = partial(generates, what="virtual tokens")
+declined = partial(generates, vectors="virtual tokens")
 training_config = prompt_config
 
 

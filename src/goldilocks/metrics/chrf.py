@@ -40,10 +40,10 @@ def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
 def total(sums: Floats) -> Floats:
     """F2 of the mean precision and recall over the lengths there are, for each row of ``sums``."""
     claimed, real, right = np.asarray(sums, dtype=np.float64).reshape(len(sums), ORDER, 3).transpose(2, 0, 1)
-    there = (claimed > 0) & (real > 0)
-    lengths = np.maximum(there.sum(1), 1)
-    precision = np.divide(right, claimed, out=np.zeros_like(right), where=there).sum(1) / lengths
-    recall = np.divide(right, real, out=np.zeros_like(right), where=there).sum(1) / lengths
+    defined = (claimed > 0) & (real > 0)
+    lengths = np.maximum(defined.sum(1), 1)
+    precision = np.divide(right, claimed, out=np.zeros_like(right), where=defined).sum(1) / lengths
+    recall = np.divide(right, real, out=np.zeros_like(right), where=defined).sum(1) / lengths
     below = BETA**2 * precision + recall
     both = (1 + BETA**2) * precision * recall
     return np.asarray(np.divide(both, below, out=np.zeros_like(below), where=below > 0))

@@ -40,5 +40,5 @@ def total(sums: Floats) -> Floats:
 
 
 def _share(reference: tuple[str, ...], answer: tuple[str, ...]) -> float:
-    there = set(reference)
-    return len(there & set(answer)) / len(there) if there else 0.0
+    words = set(reference)
+    return len(words & set(answer)) / len(words) if words else 0.0

@@ -80,9 +80,9 @@ def _matched(answer_words: Words, reference_words: Words, form: Callable[[str], 
     unmatched: Words = []
     taken: set[int] = set()
     for number, word in reversed(answer_words):
-        there = places.get(form(word))
-        if there:
-            place = there.pop()
+        positions = places.get(form(word))
+        if positions:
+            place = positions.pop()
             taken.add(place)
             pairs.append((number, reference_words[place][0]))
         else:

@@ -283,11 +283,11 @@ def own_part(base: Network, network: Network) -> dict[str, Tensor]:
     frozen = own_weights(base.module)
     part = {}
     for name, weight in own_weights(network.module).items():
-        there = frozen.get(name, frozen.get(_unwrapped(name)))
+        stored = frozen.get(name, frozen.get(_unwrapped(name)))
         if (
-            there is None
-            or there.shape != weight.shape
-            or not (there is weight or torch.equal(there, weight.to(there)))
+            stored is None
+            or stored.shape != weight.shape
+            or not (stored is weight or torch.equal(stored, weight.to(stored)))
         ):
             part[name] = weight
     return part

@@ -213,11 +213,11 @@ def _by_plan(offers: _Offers, worth: npt.NDArray[np.bool_], race: Race) -> int:
         elif spent + whole[place] <= room[place]:
             plan.append(place)
             spent += whole[place]
-    single = int(order[np.argmax(offers.in_time[order] * offers.offered.savings[order, -1])])
-    if single in plan:
+    best_alone = int(order[np.argmax(offers.in_time[order] * offers.offered.savings[order, -1])])
+    if best_alone in plan:
         return plan[0]
-    alone = offers.in_time[single] * race.saving_of_all([names[single]])
-    return single if alone > race.saving_of_all([names[place] for place in plan]) else plan[0]
+    alone = offers.in_time[best_alone] * race.saving_of_all([names[best_alone]])
+    return best_alone if alone > race.saving_of_all([names[place] for place in plan]) else plan[0]
 
 
 def _does_not_fit(offers: _Offers, race: Race) -> str:
@@ -225,8 +225,8 @@ def _does_not_fit(offers: _Offers, race: Race) -> str:
     schedules = offers.offered.schedules
     needed = float(np.min(offers.offered.whole if schedules is None else schedules.least))
     more = max(needed - max(race.seconds_left, 0.0), 1.0) + race.restart_seconds
-    what = "1 candidate does" if count == 1 else f"{count} candidates do"
-    return f"{what} not fit into the remaining budget; about {_duration(more)} more would finish the next"
+    subject = "1 candidate does" if count == 1 else f"{count} candidates do"
+    return f"{subject} not fit into the remaining budget; about {_duration(more)} more would finish the next"
 
 
 def _not_worth(offers: _Offers, race: Race) -> str:

@@ -149,10 +149,10 @@ def read_rows(path: Path, *, count: int, length: int, vocabulary: int) -> Rows:
         IntegrityError: the file is missing or cut short.
     """
     kind = row_kind(length, vocabulary)
-    there = path.stat().st_size if path.exists() else 0
-    if there != count * kind.itemsize:
+    size = path.stat().st_size if path.exists() else 0
+    if size != count * kind.itemsize:
         raise IntegrityError(
-            f"{path}: {there} bytes where {count} rows take {count * kind.itemsize}; remove {path.parent}, start anew."
+            f"{path}: {size} bytes where {count} rows take {count * kind.itemsize}; remove {path.parent}, start anew."
         )
     return np.memmap(path, dtype=kind, mode="r", shape=(count,))
 

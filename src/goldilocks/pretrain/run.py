@@ -151,8 +151,8 @@ class _Corpus:
     def tokenized(self, vocabulary: Vocabulary) -> Documents:
         """Token ids of each document that has any, and whether a token starts a word."""
         texts = self.texts()
-        while some := list(islice(texts, _AT_ONCE)):
-            for encoding in vocabulary.tokenizer.encode_batch(some, add_special_tokens=False):
+        while batch := list(islice(texts, _AT_ONCE)):
+            for encoding in vocabulary.tokenizer.encode_batch(batch, add_special_tokens=False):
                 if encoding.ids:
                     words = encoding.word_ids
                     begins = np.fromiter((a != b for a, b in zip(words, [-1, *words], strict=False)), dtype=bool)

@@ -15,9 +15,9 @@ def assumed_values(decision: Decision) -> tuple[str, ...]:
         ('an error costs 0.05 USD',)
     """
     work, prices = decision.objective, decision.prices
-    what = f"an error ({decision.error})" if decision.error and "hundredth" not in decision.error else "an error"
+    priced = f"an error ({decision.error})" if decision.error and "hundredth" not in decision.error else "an error"
     words = {
-        "objective.error_cost": lambda: f"{what} costs {work.error_cost:g} {work.currency}",
+        "objective.error_cost": lambda: f"{priced} costs {work.error_cost:g} {work.currency}",
         "objective.requests_per_month": lambda: f"{work.requests_per_month:,.0f} requests per month",
         "objective.horizon_months": lambda: f"a horizon of {work.horizon_months:g} months",
         "prices.cpu_hour": lambda: f"a machine hour costs {prices.cpu_hour:g} {work.currency}",

@@ -224,7 +224,7 @@ def rank_table(
             final[model] = min(final.get(model, trial.loss), trial.loss)
     places = {name: {model: i for i, model in enumerate(order, 1)} for name, order in screening.rankings.items()}
     models = dict.fromkeys(
-        [*(look.model for look in screening.looks), *(m for order in places.values() for m in order)]
+        [*(probe.model for probe in screening.looks), *(model for order in places.values() for model in order)]
     )
     rows = [
         (model, final.get(model), {name: order[model] for name, order in places.items() if model in order})

@@ -142,9 +142,9 @@ def _alpha_range(interval: AlphaRange) -> str:
 
 def alpha_axis(ranges: Sequence[AlphaRange], alpha: float) -> tuple[float, float]:
     """Lowest and highest α of the axis: every change of the best candidate and the task's α, with margins."""
-    marks = [interval.alpha_from for interval in ranges if interval.alpha_from > 0] + ([alpha] if alpha > 0 else [])
-    marks = marks or [1.0]
-    low, high = min(marks), max(marks)
+    ticks = [interval.alpha_from for interval in ranges if interval.alpha_from > 0] + ([alpha] if alpha > 0 else [])
+    ticks = ticks or [1.0]
+    low, high = min(ticks), max(ticks)
     margin = max((high / low) ** 0.12, 4.0)
     return low / margin, high * margin
 

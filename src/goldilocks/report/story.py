@@ -33,16 +33,16 @@ def distance(decision: Decision, labels: Mapping[str, str]) -> list[str]:
     position = range_at(decision)
     if position is None or decision.alpha <= 0:
         return [_("An error costs nothing in this task, so the cheapest candidate wins; set objective.error_cost.")]
-    here = decision.map[position]
-    if len(decision.map) == 1 and here.candidate == decision.winner.candidate:
+    alpha_range = decision.map[position]
+    if len(decision.map) == 1 and alpha_range.candidate == decision.winner.candidate:
         return [_("No cost of an error changes this decision.")]
     both_sides = [_upwards(decision, position, labels), _downwards(decision, position, labels)]
-    if here.candidate == decision.winner.candidate:
+    if alpha_range.candidate == decision.winner.candidate:
         return both_sides
     observed = _(
         "At this α, {name} has the lowest observed J; the winner has the lowest expected J, or is cheaper within the "
         "stated margin."
-    ).format(name=_name(here, labels))
+    ).format(name=_name(alpha_range, labels))
     return [observed, *both_sides]
 
 

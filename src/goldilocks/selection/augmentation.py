@@ -108,9 +108,9 @@ def _chosen(choice: Augmentation, output: Output) -> tuple[Augmenter, Any]:
     augmenter = plugins.load("augmenters", choice.method)
     if output not in augmenter.OUTPUTS:
         fitting = [name for name in plugins.names("augmenters") if output in plugins.load("augmenters", name).OUTPUTS]
-        there = f"use {', '.join(fitting)}" if fitting else "no augmenter does; leave it out"
+        remedy = f"use {', '.join(fitting)}" if fitting else "no augmenter does; leave it out"
         raise InputError(
-            f"task file: augment: {choice.method} does not keep right answers of the kind {output.value}; {there}."
+            f"task file: augment: {choice.method} does not keep right answers of the kind {output.value}; {remedy}."
         )
     return augmenter, options_from(augmenter.Options, choice.options, source="task file", section="augment.options")
 

@@ -96,8 +96,9 @@ def check_kinds(kinds: Sequence[str]) -> None:
     """
     for kind in kinds:
         if kind not in KINDS:
-            there = ", ".join(KINDS)
-            raise InputError(f"task file: candidates.combine names {kind!r}.{suggest(kind, KINDS)} There are: {there}.")
+            raise InputError(
+                f"task file: candidates.combine names {kind!r}.{suggest(kind, KINDS)} There are: {', '.join(KINDS)}."
+            )
 
 
 def with_combinations(

@@ -86,7 +86,7 @@ def with_new_part(
 
 
 def _domains_of(model: DomainNetworks) -> dict[str, str]:
-    return {mark: domain.name for domain in model.domains for mark in domain.fingerprints}
+    return {fingerprint: domain.name for domain in model.domains for fingerprint in domain.fingerprints}
 
 
 def _reference(bundle: Bundle, old: Part) -> Reference | None:

@@ -49,9 +49,9 @@ class ExperienceStore:
         races_of(rows, where=where or str(self.path))  # all or nothing
         self.path.parent.mkdir(parents=True, exist_ok=True)
         values = [tuple(_cell(row, column) for column in _ALL) for row in rows]
-        marks = ", ".join("?" * len(_ALL))
+        placeholders = ", ".join("?" * len(_ALL))
         with self._open(create=True) as database:
-            database.executemany(f"INSERT OR REPLACE INTO rungs ({', '.join(_ALL)}) VALUES ({marks})", values)
+            database.executemany(f"INSERT OR REPLACE INTO rungs ({', '.join(_ALL)}) VALUES ({placeholders})", values)
         return len(rows)
 
     def rows(self) -> list[dict[str, str]]:

@@ -150,28 +150,28 @@ def _valid_range(winner: str, ranges: Sequence[AlphaRange], objective: Objective
     """The error costs for which the winner has the lowest J, and the best candidate below them."""
     requests = objective.requests_per_month
     alpha = objective.alpha
-    here = next(
+    alpha_range = next(
         interval
         for interval in ranges
         if interval.alpha_from <= alpha and (interval.alpha_to is None or alpha < interval.alpha_to)
     )
-    if here.candidate != winner:
+    if alpha_range.candidate != winner:
         price = f"{_plain(objective.unit_cost)} {objective.currency} per error"
         return (
-            f"At {price}, {here.candidate} has a lower observed J; the difference is within the measurement error or "
-            "the stated margin."
+            f"At {price}, {alpha_range.candidate} has a lower observed J; the difference is within the measurement "
+            "error or the stated margin."
         )
-    plausible = here.alpha_from / requests >= _MIN_PRICE
-    low = _plain(here.alpha_from / requests if plausible else 0.0)
-    if here.alpha_to is not None and here.alpha_to / requests < _MIN_PRICE:
+    plausible = alpha_range.alpha_from / requests >= _MIN_PRICE
+    low = _plain(alpha_range.alpha_from / requests if plausible else 0.0)
+    if alpha_range.alpha_to is not None and alpha_range.alpha_to / requests < _MIN_PRICE:
         span = f"if an error costs less than {_plain(_MIN_PRICE)} {objective.currency}"
-    elif here.alpha_to is not None:
-        span = f"if an error costs between {low} and {_plain(here.alpha_to / requests)} {objective.currency}"
+    elif alpha_range.alpha_to is not None:
+        span = f"if an error costs between {low} and {_plain(alpha_range.alpha_to / requests)} {objective.currency}"
     elif plausible:
         span = f"if an error costs at least {low} {objective.currency}"
     else:
-        span = "at any plausible cost of an error" if here.alpha_from > 0 else "at any cost of an error"
-    position = list(ranges).index(here)
+        span = "at any plausible cost of an error" if alpha_range.alpha_from > 0 else "at any cost of an error"
+    position = list(ranges).index(alpha_range)
     if position and plausible:
         return f"The winner has the lowest total cost J {span}; below that {ranges[position - 1].candidate} is better."
     return f"The winner has the lowest total cost J {span}."

@@ -90,9 +90,10 @@ def stored_model(engine: str, family: str, folder: Path) -> Model:
     except Exception as error:
         if own_fault(error) is not None:
             raise
-        what = " ".join(f"{type(error).__name__}: {error}".split())
+        problem = " ".join(f"{type(error).__name__}: {error}".split())
         raise IntegrityError(
-            f"{folder}: the stored model cannot be restored ({what}); restore its files, or train the candidate again."
+            f"{folder}: the stored model cannot be restored ({problem}); restore its files, or train the candidate "
+            "again."
         ) from error
     return model
 

@@ -101,10 +101,10 @@ def _of_file(path: Path, spec: TaskSpec, task: Task, dataset: Dataset) -> tuple[
     missing = [row for row, key in zip(dataset.validation.rows, keys, strict=True) if key not in given]
     if missing:
         shown = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
-        there = ", ".join(sorted(filled)) or "nothing that is known"
+        filled_keys = ", ".join(sorted(filled)) or "nothing that is known"
         raise InputError(
             f"incumbent {path.name}: {len(missing):,} of {len(keys):,} validation rows have no answer in it (rows "
-            f"{shown} of the data); it holds {there}. Write a line for each row of the data: its "
+            f"{shown} of the data); it holds {filled_keys}. Write a line for each row of the data: its "
             f"{', '.join(columns.values())} as in the data, and the answer as prediction."
         )
     return tuple(given[key] for key in keys)

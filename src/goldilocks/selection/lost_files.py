@@ -65,8 +65,8 @@ def has_model(workspace: Workspace, trial: Trial) -> bool:
 def has_compressed(workspace: Workspace, record: CompressedCandidate) -> bool:
     """Whether the form that a record speaks of is as it was written; also where none was taken."""
     model = workspace.compressed_model(record.candidate)
-    there = model.is_dir() and workspace.inside(record.predictions).is_file()
-    whole = there and (not record.model_sha256 or with_digests(workspace, record) == record)
+    present = model.is_dir() and workspace.inside(record.predictions).is_file()
+    whole = present and (not record.model_sha256 or with_digests(workspace, record) == record)
     return whole or not record.predictions
 
 

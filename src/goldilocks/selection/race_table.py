@@ -142,8 +142,8 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         InputError: the file is missing, is not UTF-8 or lacks a column.
     """
     if not path.is_file():
-        what = "is a folder" if path.is_dir() else "no such file"
-        raise InputError(f"{path}: {what}; name a CSV file with the columns {', '.join(COLUMNS)}.")
+        problem = "is a folder" if path.is_dir() else "no such file"
+        raise InputError(f"{path}: {problem}; name a CSV file with the columns {', '.join(COLUMNS)}.")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)

@@ -389,8 +389,8 @@ class Standings:
         self._masks_of = None
         self._view_of = None
         self._finishes_of = None
-        for look in self.screening.looks if self.screening else ():
-            self.posterior.observe(Observation(f"{look.model}/head_only", look.probe_loss, 0.0))
+        for probe in self.screening.looks if self.screening else ():
+            self.posterior.observe(Observation(f"{probe.model}/head_only", probe.probe_loss, 0.0))
 
     def _catch_up(self) -> None:
         if self._seen == len(self.trials):

@@ -136,7 +136,7 @@ def run_trial(context: TrialContext, request: TrialRequest) -> Trial | None:
         StepTimeoutError: the time limit was reached.
         GoldilocksError: something went wrong with the candidate, or with the run folder.
     """
-    what = f"{request.name}, up to {request.share:.0%} of its run"
+    step = f"{request.name}, up to {request.share:.0%} of its run"
 
     def give_up(reason: str) -> None:
         if context.give_up is not None:
@@ -145,7 +145,7 @@ def run_trial(context: TrialContext, request: TrialRequest) -> Trial | None:
     # The process is not ended because of the budget alone: a fit that cannot be interrupted has a minute more.
     grace = 2 * GRACE_SECONDS if request.limit_of_budget else GRACE_SECONDS
     try:
-        with time_limit(request.limit, what, grace=grace, give_up=give_up):
+        with time_limit(request.limit, step, grace=grace, give_up=give_up):
             return _run_trial(context, request)
     except StepTimeoutError:
         if request.limit_of_budget:

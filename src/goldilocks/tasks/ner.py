@@ -71,8 +71,8 @@ def repair(row: Mapping[str, Any]) -> str | None:
 
 def statistics(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
-    every = [entities(labels_of(answer, OUTPUT)) for answer in part.gold]
-    kinds = Counter(kind for entities_of_item in every for kind, _, _ in entities_of_item)
+    by_item = [entities(labels_of(answer, OUTPUT)) for answer in part.gold]
+    kinds = Counter(kind for entities_of_item in by_item for kind, _, _ in entities_of_item)
     counted = {f"{kind} entities": float(count) for kind, count in sorted(kinds.items(), key=lambda kind: -kind[1])}
     words = sum(len(labels_of(answer, OUTPUT)) for answer in part.gold)
-    return {"words": words, "without an entity": sum(not deployment_name for deployment_name in every), **counted}
+    return {"words": words, "without an entity": sum(not entities_of_item for entities_of_item in by_item), **counted}

@@ -14,7 +14,7 @@ from typing import Any
 
 from goldilocks.records import Output
 from goldilocks.support.text.cells import empty, label_of, list_of, shortened, single_label_problem, text_problem
-from goldilocks.support.text.entity_markers import MARKS, all_marked
+from goldilocks.support.text.entity_markers import MARKERS, all_marked
 
 OUTPUT = Output.LABEL
 SEVERAL = False
@@ -36,7 +36,7 @@ _DIRECTION = re.compile(r"\(\s*e\d.*\)$")
 
 def item_problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return text_problem("text", row.get("text")) or _marks_problem(row)
+    return text_problem("text", row.get("text")) or _markers_problem(row)
 
 
 def problem(row: Mapping[str, Any]) -> str | None:
@@ -48,23 +48,23 @@ def problem(row: Mapping[str, Any]) -> str | None:
     )
 
 
-def _marks_problem(row: Mapping[str, Any]) -> str | None:
+def _markers_problem(row: Mapping[str, Any]) -> str | None:
     text = str(row["text"])
-    given = [role for role in MARKS if not empty(row.get(role))]
+    given = [role for role in MARKERS if not empty(row.get(role))]
     if not given and all_marked([text]):
-        return _overlap([_between(text, *marks) for marks in MARKS.values()])
+        return _overlap([_between(text, *pair) for pair in MARKERS.values()])
     if not given:
-        wrong = next(filter(None, (_mark_problem(text, mark) for mark in MARKS)), None)
-        return wrong or _overlap([_between(text, f"<{mark}>", f"</{mark}>") for mark in MARKS])
+        wrong = next(filter(None, (_marker_problem(text, mark) for mark in MARKERS)), None)
+        return wrong or _overlap([_between(text, f"<{mark}>", f"</{mark}>") for mark in MARKERS])
     if len(given) == 1:
         return f"{given[0]} is given and the other is not; give both, or mark both in the text"
-    for role in MARKS:
+    for role in MARKERS:
         span = _span(row[role])
         if span is None:
             return f"{role} is {shortened(row[role])!r}, not [start, end]"
         if not 0 <= span[0] < span[1] <= len(text):
             return f"{role} is [{span[0]}, {span[1]}], which is not a piece of a text of {len(text)} characters"
-    return _overlap([_span(row[role]) or (0, 0) for role in MARKS])
+    return _overlap([_span(row[role]) or (0, 0) for role in MARKERS])
 
 
 def _overlap(spans: Sequence[tuple[int, int]]) -> str | None:
@@ -76,10 +76,10 @@ def _between(text: str, before: str, behind: str) -> tuple[int, int]:
     return text.index(before), text.index(behind)
 
 
-def _mark_problem(text: str, mark: str) -> str | None:
-    opened, closed = text.count(f"<{mark}>"), text.count(f"</{mark}>")
-    if (opened, closed) != (1, 1) or text.index(f"<{mark}>") > text.index(f"</{mark}>"):
-        return f"text has {opened} <{mark}> and {closed} </{mark}>; mark one piece, or give {mark} as [start, end]"
+def _marker_problem(text: str, role: str) -> str | None:
+    opened, closed = text.count(f"<{role}>"), text.count(f"</{role}>")
+    if (opened, closed) != (1, 1) or text.index(f"<{role}>") > text.index(f"</{role}>"):
+        return f"text has {opened} <{role}> and {closed} </{role}>; mark one piece, or give {role} as [start, end]"
     return None
 
 
@@ -100,10 +100,10 @@ def item(row: Mapping[str, Any]) -> str:
     """The text with both things marked."""
     text = str(row["text"])
     if empty(row.get("e1")):
-        for role, (before, behind) in MARKS.items():
+        for role, (before, behind) in MARKERS.items():
             text = text.replace(f"<{role}>", f" {before} ").replace(f"</{role}>", f" {behind} ")
         return " ".join(text.split())
-    spans = sorted(((_span(row[role]) or (0, 0), marks) for role, marks in MARKS.items()), reverse=True)
+    spans = sorted(((_span(row[role]) or (0, 0), pair) for role, pair in MARKERS.items()), reverse=True)
     for (start, end), (before, behind) in spans:  # from the back, so that the places before stay right
         text = f"{text[:start]} {before} {text[start:end]} {behind} {text[end:]}"
     return " ".join(text.split())

@@ -428,9 +428,9 @@ class Run:
         except Exception as error:
             if isinstance(error, GoldilocksError) or out_of_memory(error):
                 raise
-            what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            problem = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise IntegrityError(
-                f"{folder}: the checkpoint is damaged ({what}); remove it to start the run anew."
+                f"{folder}: the checkpoint is damaged ({problem}); remove it to start the run anew."
             ) from error
 
     def _take_up(self, content: Mapping[str, Any], tensors: dict[str, Any], folder: Path) -> None:

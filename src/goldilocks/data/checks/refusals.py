@@ -26,8 +26,8 @@ def left_out(readings: Mapping[str, Reading]) -> list[Finding]:
         if not rows:
             continue
         if len(rows) >= UNUSABLE_SHARE * reading.total or not len(reading.part):
-            what = "; ".join(f"{problem}: {rows_in_words(where)}" for problem, where in reading.problems.items())
-            refused.append(f"{reading.source}: {len(rows):,} of {reading.total:,} rows cannot be used ({what})")
+            listed = "; ".join(f"{problem}: {rows_in_words(where)}" for problem, where in reading.problems.items())
+            refused.append(f"{reading.source}: {len(rows):,} of {reading.total:,} rows cannot be used ({listed})")
             continue
         findings.append(
             finding(
@@ -91,9 +91,9 @@ def _refuse_one_answer(
     """Refuse training rows whose right answers (the labels of each, which may be none) are all the same."""
     if len(answers) < 2:
         only = next(iter(answers), ())
-        what = f"the label{'s' if len(only) > 1 else ''} {', '.join(map(repr, only))}" if only else "no label"
+        only_answer = f"the label{'s' if len(only) > 1 else ''} {', '.join(map(repr, only))}" if only else "no label"
         raise InputError(
-            f"{sources['train']}: all {len(parts['train']):,} rows have {what}{why}; "
+            f"{sources['train']}: all {len(parts['train']):,} rows have {only_answer}{why}; "
             "there is nothing to learn. Add rows of another label, or name another column as label."
         )
 

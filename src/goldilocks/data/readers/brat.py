@@ -102,8 +102,8 @@ def _lines(file: Path, text: str, entities: list[Entity], wrong: str, before: in
         begins = ends
     beyond = [entity for entity in entities if entity[0] >= begins]
     if beyond:
-        what = f"the entity {beyond[0][0]} to {beyond[0][1]} lies beyond the text"
-        yield number + 1, "", what, where, [str(file)]
+        problem = f"the entity {beyond[0][0]} to {beyond[0][1]} lies beyond the text"
+        yield number + 1, "", problem, where, [str(file)]
 
 
 def _text(file: Path) -> str:

@@ -139,10 +139,10 @@ def delimited_rows(path: Path, columns: Sequence[str], dialect: Dialect, optiona
 
 
 def _broken(path: Path, row: int, line: int, error: csv.Error) -> InputError:
-    what = "a quote is not closed or not doubled; write a quote inside a quoted cell twice"
+    problem = "a quote is not closed or not doubled; write a quote inside a quoted cell twice"
     if "new-line" in str(error):
-        what = "a carriage return outside quotes; save the file with the line ends of Unix or Windows"
-    return InputError(f"{path.name}: row {row} (line {line}): {what} ({error}).")
+        problem = "a carriage return outside quotes; save the file with the line ends of Unix or Windows"
+    return InputError(f"{path.name}: row {row} (line {line}): {problem} ({error}).")
 
 
 def _records(path: Path, dialect: Dialect) -> Iterator[list[str]]:

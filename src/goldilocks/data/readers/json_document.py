@@ -39,8 +39,8 @@ def loads(text: str) -> Any:
 
 def broken(error: ValueError | RecursionError) -> str:
     """What is wrong with text that is not JSON."""
-    what = "nested too deeply" if isinstance(error, RecursionError) else str(error).split(":")[0]
-    return f"broken JSON ({what})"
+    problem = "nested too deeply" if isinstance(error, RecursionError) else str(error).split(":")[0]
+    return f"broken JSON ({problem})"
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> Record:
@@ -64,9 +64,9 @@ def json_rows(path: Path, columns: Sequence[str], optional: Collection[str], obj
     Raises:
         InputError: it lacks a column.
     """
-    there = names_of(objects)
-    if there:
-        require_columns(path, columns, there, optional)
+    names = names_of(objects)
+    if names:
+        require_columns(path, columns, names, optional)
     for number, row in enumerate(objects, start=1):
         yield number, row if isinstance(row, str) else [cell_of(row, column) for column in columns]
 

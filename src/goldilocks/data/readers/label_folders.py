@@ -41,8 +41,8 @@ def _row(file: Path, misread: dict[str, list[str]]) -> list[Any] | str:
     try:
         text = _text(file, misread)
     except OSError as error:
-        what = "is a symbolic link that leads nowhere" if file.is_symlink() else "cannot be read"
-        return f"a file that {what} ({(error.strerror or str(error)).lower()})"
+        problem = "is a symbolic link that leads nowhere" if file.is_symlink() else "cannot be read"
+        return f"a file that {problem} ({(error.strerror or str(error)).lower()})"
     return (
         "a file that is not UTF-8, and whose encoding cannot be detected" if text is None else [text, file.parent.name]
     )

@@ -79,9 +79,9 @@ def recognise(path: Path) -> Recognised:
     """
     suffix = suffix_of(path)
     start = first_bytes(path)
-    for signature, what, remedy in () if suffix == ".spacy" else _SIGNATURES:
+    for signature, format_name, remedy in () if suffix == ".spacy" else _SIGNATURES:
         if start.startswith(signature):
-            raise InputError(f"{path.name}: is {what}; {remedy}, then name the result.")
+            raise InputError(f"{path.name}: is {format_name}; {remedy}, then name the result.")
     if start[_TAR_AT : _TAR_AT + 5] == b"ustar":
         raise InputError(f"{path.name}: is a tar archive; unpack it, then name the file in it.")
     if _WEB_PAGE.match(start):
@@ -122,9 +122,9 @@ def _in_zip(path: Path) -> str:
         raise InputError(f"{path.name}: is a damaged zip archive ({error}); copy the file again.") from error
     if "xl/workbook.xml" in names:
         return ".xlsx"
-    for member, what, remedy in _OFFICE:
+    for member, format_name, remedy in _OFFICE:
         if member in names:
-            raise InputError(f"{path.name}: is {what}; {remedy}, then name the result.")
+            raise InputError(f"{path.name}: is {format_name}; {remedy}, then name the result.")
     inside = ", ".join(name for name in names if not name.endswith("/"))
     shown = inside if len(inside) <= 80 else inside[:79] + "…"
     raise InputError(f"{path.name}: is a zip archive ({shown or 'empty'}); unpack it, then name the file in it.")

@@ -86,9 +86,9 @@ def moments(part: Part, column: str, source: str) -> Floats:
     if wrong:
         rows = [part.rows[place] for place in wrong]
         shown = shortened(cells[wrong[0]])
-        what = f"{shown!r}, which is not a date" if shown else "nothing"
+        value = f"{shown!r}, which is not a date" if shown else "nothing"
         raise InputError(
-            f"{source}: {column!r} (data.time) holds {what} ({rows_in_words(rows)}); write ISO 8601, such as "
+            f"{source}: {column!r} (data.time) holds {value} ({rows_in_words(rows)}); write ISO 8601, such as "
             "2024-12-31 or 2024-12-31T18:30, or a number."
         )
     kinds = {pair[0] for pair in known.values() if pair}

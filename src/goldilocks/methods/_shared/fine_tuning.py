@@ -77,5 +77,5 @@ def need_layers(count: int, method: str, groups: Sequence[str], network: Network
         InputError: it found none.
     """
     if not count:
-        there = ", ".join(network.groups())
-        raise InputError(f"{method}: no linear layer in the groups {', '.join(groups)}; there are {there}.")
+        group_names = ", ".join(network.groups())
+        raise InputError(f"{method}: no linear layer in the groups {', '.join(groups)}; there are {group_names}.")

@@ -30,9 +30,9 @@ def no_blocks(info: ModelInfo) -> str | None:
     return not_tunable(info) or (None if info.depth else "has no layers that could attend to them; use `full`")
 
 
-def generates(output: Output, what: str) -> str | None:
+def generates(output: Output, vectors: str) -> str | None:
     """Why virtual tokens are not for this output, for the user; ``None``: they are."""
-    return f"{what} are not applied while text is generated; use `lora`" if output.needs_language_model else None
+    return f"{vectors} are not applied while text is generated; use `lora`" if output.needs_language_model else None
 
 
 def make_room(network: Network, method: str, tokens: int) -> None:

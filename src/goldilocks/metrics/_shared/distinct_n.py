@@ -50,10 +50,10 @@ def table(predicted: Sequence[Any], n: int) -> sp.csr_array:
     columns: list[int] = []
     values: list[float] = []
     for row, grams in enumerate(every):
-        there = sorted({column[gram] for gram in grams if gram in column})
-        rows += [row] * (_HEAD + len(there))
-        columns += [0, 1, 2, *there]
-        values += [len(grams), scale, 1, *([1.0] * len(there))]
+        places = sorted({column[gram] for gram in grams if gram in column})
+        rows += [row] * (_HEAD + len(places))
+        columns += [0, 1, 2, *places]
+        values += [len(grams), scale, 1, *([1.0] * len(places))]
     shape = (len(predicted), _HEAD + len(kept))
     return sp.csr_array((np.asarray(values, dtype=np.float32), (rows, columns)), shape=shape)
 

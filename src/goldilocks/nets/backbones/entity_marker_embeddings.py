@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
 
-from goldilocks.support.text.entity_markers import ALL_MARKS
+from goldilocks.support.text.entity_markers import ALL_MARKERS
 
 CHANNEL = "entities"
-"""Channel of a batch: 0, or from 1 the index of the marker that a token is, in the order of ``ALL_MARKS``."""
+"""Channel of a batch: 0, or from 1 the index of the marker that a token is, in the order of ``ALL_MARKERS``."""
 
 
 DISTANCES = ("first_distance", "second_distance")
@@ -26,7 +26,7 @@ class EntityMarkerEmbeddings(nn.Embedding):
 
     def __init__(self, width: int) -> None:
         """``width`` of the token embeddings."""
-        super().__init__(1 + len(ALL_MARKS), width, padding_idx=0)
+        super().__init__(1 + len(ALL_MARKERS), width, padding_idx=0)
         nn.init.zeros_(self.weight)
 
     def forward(self, hidden: Tensor, channels: Mapping[str, Tensor]) -> Tensor:  # type: ignore[override]

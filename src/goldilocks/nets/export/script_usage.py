@@ -46,7 +46,7 @@ def graph_notes(model: Network) -> str:
 
 def script_usage(model: Network, runtime: str) -> Exported:
     """What ``protocols.Exporter.export`` returns of such a folder."""
-    arguments, what = _KINDS[model.config.head.KIND]
-    usage = _USAGE.replace("RUNTIME", runtime).replace("ARGUMENTS", arguments).replace("WHAT", what)
+    arguments, description = _KINDS[model.config.head.KIND]
+    usage = _USAGE.replace("RUNTIME", runtime).replace("ARGUMENTS", arguments).replace("WHAT", description)
     usage += graph_notes(model)
     return Exported(runtime, usage, f"python FOLDER/predict.py {arguments}")

@@ -195,14 +195,14 @@ class DecoderClassifier(Network):
         calibration = self.demonstrations.calibration if self.n_examples else "batch"
         if calibration == "none":
             return ()
-        some = [texts[i] for i in np.random.default_rng(seed).permutation(len(texts))[:PRIOR_TEXTS].tolist()]
+        sample = [texts[i] for i in np.random.default_rng(seed).permutation(len(texts))[:PRIOR_TEXTS].tolist()]
         if calibration == "batch":
-            return tuple(self._label_scores(some).mean(0).tolist())
+            return tuple(self._label_scores(sample).mean(0).tolist())
         # Examples that are chosen for each item depend on it: those of a few texts stand in for those of all.
-        some = some[:CONTEXT_TEXTS] if self._prompt_state().selector is not None else some[:1]
-        parts = [1 if isinstance(text, str) else len(text) for text in some]
+        sample = sample[:CONTEXT_TEXTS] if self._prompt_state().selector is not None else sample[:1]
+        parts = [1 if isinstance(text, str) else len(text) for text in sample]
         empty = [text if n == 1 else (text,) * n for n in parts for text in CONTENT_FREE]
-        scores = self._label_scores(empty, examples_of=[text for text in some for _ in CONTENT_FREE])
+        scores = self._label_scores(empty, examples_of=[text for text in sample for _ in CONTENT_FREE])
         if self.config.several:
             return tuple(scores.mean(0).tolist())
         shares = torch.softmax(torch.from_numpy(scores), -1).mean(0)

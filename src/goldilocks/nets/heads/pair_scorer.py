@@ -196,9 +196,9 @@ class PairScorer(Network):
         """
         scorer = self if self.options.bi_encoder else self._as_bi_encoder()
         if not self.options.lists:
-            some = slice(0, None, max(1, -(-len(texts) // LINE_PAIRS)))
-            cosines = scorer._compared([(item[0], item[1]) for item in texts[some]])
-            wanted = np.array(scorer._scaled(gold), dtype=np.float64)[some]
+            sample = slice(0, None, max(1, -(-len(texts) // LINE_PAIRS)))
+            cosines = scorer._compared([(item[0], item[1]) for item in texts[sample]])
+            wanted = np.array(scorer._scaled(gold), dtype=np.float64)[sample]
             spread = float(cosines.var())
             slope = float(np.mean((cosines - cosines.mean()) * (wanted - wanted.mean()))) / spread if spread else 0.0
             head = cast(CosineHead, scorer.head)
@@ -268,5 +268,5 @@ class PairScorer(Network):
 
 def _shares(relevance: npt.NDArray[np.float32], row: Row) -> npt.NDArray[np.float32]:
     """The relevance of the candidates in a row, normalised to sum 1; all 0 where none is relevant."""
-    here = relevance[row.first : row.first + texts_in(row) - 1]
-    return here / max(float(here.sum()), 1e-9)
+    relevances = relevance[row.first : row.first + texts_in(row) - 1]
+    return relevances / max(float(relevances.sum()), 1e-9)

@@ -36,7 +36,7 @@ from goldilocks.nets.network import HeadConfig, Network, NetworkConfig
 from goldilocks.nets.tokenization.batching import Batch, Row
 from goldilocks.nets.tokenization.tokenizer import encodings, special_tokens
 from goldilocks.records import Text, as_text
-from goldilocks.support.text.entity_markers import ALL_MARKS, MARKS, cut
+from goldilocks.support.text.entity_markers import ALL_MARKERS, MARKERS, cut
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -45,7 +45,7 @@ Ids = npt.NDArray[np.int32]
 
 SIGNS = {"e1": "@", "e2": "#"}
 """Known tokens that the markers of an entity start from."""
-_OPENING = tuple(1 + ALL_MARKS.index(before) for before, _ in MARKS.values())
+_OPENING = tuple(1 + ALL_MARKERS.index(before) for before, _ in MARKERS.values())
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class RelationClassifier(Network):
         backbone.add_channel_embeddings(tables(backbone.channel_width))
         super().__init__(backbone, tokenizer, config)
         self._before, self._after = special_tokens(tokenizer)
-        self._marks = {mark: self._sign(SIGNS[role]) for role, pair in MARKS.items() for mark in pair}
+        self._markers = {marker: self._sign(SIGNS[role]) for role, pair in MARKERS.items() for marker in pair}
 
     def _sign(self, sign: str) -> Ids:
         """The one token of a sign (where a tokenizer makes two of it, the first is a blank)."""
@@ -99,34 +99,36 @@ class RelationClassifier(Network):
         # Tokenizing text too far from a marker would be wasted; no language has 12 characters per token.
         reach = 12 * self.config.max_tokens
         items = [[_ends(piece, reach) for piece in cut(as_text(text))] for text in texts]
-        distinct = list(dict.fromkeys(piece for item in items for piece in item if piece not in self._marks))
+        distinct = list(dict.fromkeys(piece for item in items for piece in item if piece not in self._markers))
         # The blank is for tokenizers that distinguish " a" from "a".
         spaced = [f" {piece}" for piece in distinct]
         encoded = encodings(self.tokenizer, spaced, special=False)
-        tokens = self._marks | {
+        tokens = self._markers | {
             piece: np.asarray(encoding.ids, dtype=np.int32) for piece, encoding in zip(distinct, encoded, strict=True)
         }
         return [self._row_of(item, number, tokens) for number, item in enumerate(items)]
 
     def _row_of(self, pieces: Sequence[str], item: int, tokens: Mapping[str, Ids]) -> Row:
-        numbers = [1 + ALL_MARKS.index(piece) if piece in self._marks else 0 for piece in pieces]
+        numbers = [1 + ALL_MARKERS.index(piece) if piece in self._markers else 0 for piece in pieces]
         empty = np.zeros(0, dtype=np.int32)
         ids = np.concatenate([empty, *(tokens[piece] for piece in pieces)])
-        marks = np.repeat(np.asarray(numbers, dtype=np.int32), [len(tokens[piece]) for piece in pieces])
+        markers = np.repeat(np.asarray(numbers, dtype=np.int32), [len(tokens[piece]) for piece in pieces])
         room = max(len(_OPENING), self.config.max_tokens - len(self._before) - len(self._after))
         if len(ids) > room:
-            windowed = window(marks, room)
-            ids, marks = ids[windowed], marks[windowed]
+            windowed = window(markers, room)
+            ids, markers = ids[windowed], markers[windowed]
         ids = np.concatenate([self._before, ids, self._after])
-        marks = np.concatenate([0 * self._before, marks, 0 * self._after])
+        markers = np.concatenate([0 * self._before, markers, 0 * self._after])
         if not len(ids):
-            ids, marks = np.asarray([self.config.pad_id], dtype=np.int32), np.zeros(1, dtype=np.int32)
+            ids, markers = np.asarray([self.config.pad_id], dtype=np.int32), np.zeros(1, dtype=np.int32)
         # argmax gives 0, the first token, where there is none.
-        places = [int((marks == number).argmax()) for number in _OPENING]
-        channels = {CHANNEL: marks}
+        places = [int((markers == number).argmax()) for number in _OPENING]
+        channels = {CHANNEL: markers}
         if self._positions:
-            here = np.arange(len(ids), dtype=np.int32)
-            channels |= {name: distance_number(here - place) for name, place in zip(DISTANCES, places, strict=True)}
+            positions = np.arange(len(ids), dtype=np.int32)
+            channels |= {
+                name: distance_number(positions - place) for name, place in zip(DISTANCES, places, strict=True)
+            }
         return Row(ids, item, channels, np.asarray(places, dtype=np.int32))
 
     # ---------------------------------------------------------------------------------------------------------- pooling
@@ -148,14 +150,14 @@ class RelationClassifier(Network):
         return self.pool(states, batch)
 
 
-def window(marks: Ids, room: int) -> npt.NDArray[np.int64]:
+def window(markers: Ids, room: int) -> npt.NDArray[np.int64]:
     """Positions of the tokens that are kept of a text that is too long, in ascending order.
 
     Where all markers fit, everything between them is kept and the rest is split evenly to both sides; otherwise the
     tokens nearest to either opening marker are kept.
 
     Args:
-        marks: Number of the marker that each token is, 0 where it is none.
+        markers: Number of the marker that each token is, 0 where it is none.
         room: How many tokens are kept.
 
     Example:
@@ -164,16 +166,16 @@ def window(marks: Ids, room: int) -> npt.NDArray[np.int64]:
         >>> window(np.array([0, 1, 0, 2, 0, 0, 0, 0, 3, 0, 4, 0]), 6).tolist()
         [0, 1, 2, 7, 8, 9]
     """
-    here = np.arange(len(marks))
-    marked = np.flatnonzero(marks)
-    if not len(marked):
-        return here[:room]
-    first, last = marked[0], marked[-1]
+    positions = np.arange(len(markers))
+    at_markers = np.flatnonzero(markers)
+    if not len(at_markers):
+        return positions[:room]
+    first, last = at_markers[0], at_markers[-1]
     if last - first < room:
-        away = np.maximum(np.maximum(first - here, here - last), 0)
+        away = np.maximum(np.maximum(first - positions, positions - last), 0)
     else:
-        opening = np.flatnonzero(np.isin(marks, _OPENING))
-        away = np.abs(here[:, None] - (opening if len(opening) else marked)).min(1)
+        opening = np.flatnonzero(np.isin(markers, _OPENING))
+        away = np.abs(positions[:, None] - (opening if len(opening) else at_markers)).min(1)
     return np.sort(np.argsort(away, kind="stable")[:room])
 
 

@@ -217,10 +217,10 @@ def frame_of(tokenizer: Tokenizer, pad_id: int) -> Frame:
         (start, stop), (again, end) = ((side[0], side[-1] + 1) for side in places)
         parts = [pair.ids[:start], pair.ids[stop:again], pair.ids[end:]]
     else:
-        single = tokenizer.encode("a")
-        inside = [i for i, side in enumerate(single.sequence_ids) if side == 0] or [0]
-        after = single.ids[inside[-1] + 1 :]
-        parts = [single.ids[: inside[0]] or [pad_id], after or [pad_id], after]
+        encoded = tokenizer.encode("a")
+        inside = [i for i, side in enumerate(encoded.sequence_ids) if side == 0] or [0]
+        after = encoded.ids[inside[-1] + 1 :]
+        parts = [encoded.ids[: inside[0]] or [pad_id], after or [pad_id], after]
     before, between, after_ids = (np.asarray(ids, dtype=np.int32) for ids in parts)
     return Frame(before, between, after_ids, types)
 

@@ -60,9 +60,9 @@ def _matches(question: Sequence[str], context: Sequence[str]) -> tuple[Ids, Ids]
         [1, 2, 2, 0, 1]
     """
     asked, small = [word.lower() for word in question], [word.lower() for word in context]
-    single, double = set(asked), set(pairwise(asked))
-    values = np.array([int(word in single) for word in small], dtype=np.int32)
+    words, bigrams = set(asked), set(pairwise(asked))
+    values = np.array([int(word in words) for word in small], dtype=np.int32)
     for place, pair in enumerate(pairwise(small)):
-        if pair in double:
+        if pair in bigrams:
             values[place : place + 2] = 2
     return np.zeros(len(question), dtype=np.int32), values

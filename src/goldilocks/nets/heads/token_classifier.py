@@ -233,14 +233,14 @@ class TokenClassifier(Network):
         }
         pieces[SENTENCE_END] = self._end[:longest]
         known = {word for words in items for word in words} - {SENTENCE_END}
-        marks = {
+        casing = {
             channel: {SENTENCE_END: 0} | {word: casing_feature(channel, word) for word in known}
             for channel in self._channels
         }
         return [
             row
             for number, (words, read) in enumerate(zip(items, spelled, strict=True))
-            for row in self._rows_of(number, words, [pieces[word] for word in read], marks, room)
+            for row in self._rows_of(number, words, [pieces[word] for word in read], casing, room)
         ]
 
     def _rows_of(
@@ -248,7 +248,7 @@ class TokenClassifier(Network):
         item: int,
         words: Sequence[str],
         tokens: Sequence[Ids],
-        marks: dict[str, dict[str, int]],
+        casing: dict[str, dict[str, int]],
         room: int,
     ) -> Iterator[Row]:
         lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
@@ -256,16 +256,16 @@ class TokenClassifier(Network):
         asked = np.fromiter((word != SENTENCE_END for word in words), dtype=bool, count=len(words))
         first = 0
         for start, end in _cuts(lengths, room):
-            inside, here = lengths[start:end], asked[start:end]
-            if start and not here.any():
+            inside, asked_here = lengths[start:end], asked[start:end]
+            if start and not asked_here.any():
                 continue
             ids = np.concatenate([self._before, *tokens[start:end], self._after])
             ids = ids if len(ids) else np.asarray([self.config.pad_id], dtype=np.int32)
-            channels = {name: self._spread(words[start:end], table, inside, len(ids)) for name, table in marks.items()}
+            channels = {name: self._spread(words[start:end], table, inside, len(ids)) for name, table in casing.items()}
             places = len(self._before) + np.cumsum(inside) - (1 if self.backbone.is_causal else inside)
-            behind = first + int(here.sum())
+            behind = first + int(asked_here.sum())
             parts = tuple(len(sentence) for sentence in sentences_of(words[start:end]) if sentence)
-            yield Row(ids, item, channels, places[here].astype(np.int32), first, known[first:behind], parts)
+            yield Row(ids, item, channels, places[asked_here].astype(np.int32), first, known[first:behind], parts)
             first = behind
 
     def _known(self, words: Sequence[str]) -> Ids:
@@ -275,11 +275,11 @@ class TokenClassifier(Network):
         return np.concatenate([numbers(sentence) for sentence in sentences_of(words)])
 
     def _spread(
-        self, words: Sequence[str], marks: dict[str, int], lengths: npt.NDArray[np.int64], n_tokens: int
+        self, words: Sequence[str], casing: dict[str, int], lengths: npt.NDArray[np.int64], n_tokens: int
     ) -> Ids:
         """The casing number of each word at all of its tokens; 0 at special tokens."""
         positions = np.zeros(n_tokens, dtype=np.int32)
-        marked = np.repeat(np.fromiter((marks[word] for word in words), np.int32, len(words)), lengths)
+        marked = np.repeat(np.fromiter((casing[word] for word in words), np.int32, len(words)), lengths)
         positions[len(self._before) : len(self._before) + len(marked)] = marked
         return positions
 

@@ -62,5 +62,5 @@ def calibrate(network: Network, bias: Tensor, texts: Sequence[Text], *, seed: in
         texts: At least one.
         seed: Of the draw of at most 64 of them.
     """
-    some = [texts[place] for place in np.random.default_rng(seed).permutation(len(texts))[:PRIOR_TEXTS].tolist()]
-    bias.sub_(network.score_pooled(network.pooled(some)).mean(0).to(bias))
+    sample = [texts[place] for place in np.random.default_rng(seed).permutation(len(texts))[:PRIOR_TEXTS].tolist()]
+    bias.sub_(network.score_pooled(network.pooled(sample)).mean(0).to(bias))

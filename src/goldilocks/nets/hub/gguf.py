@@ -46,9 +46,9 @@ def hub_folder(parts: Sequence[Path], sha256: str | None = None) -> Path:
         MissingError: the package ``gguf`` is not installed.
         InputError: transformers cannot read this kind of model, or the cache cannot be written to.
     """
-    there = cached(sha256) if sha256 else None
-    if there:
-        return there
+    folder = cached(sha256) if sha256 else None
+    if folder:
+        return folder
     digest = _digest(parts)
     name = _PART.fullmatch(parts[0].name)[1]  # type: ignore[index]
     if sha256 and digest != sha256:
@@ -107,7 +107,7 @@ def _make(parts: Sequence[Path], name: str, digest: str) -> Path:
     return convert(name, digest, write)
 
 
-def _convert(file: Path, into: Path) -> None:
+def _convert(file: Path, target: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
@@ -124,5 +124,5 @@ def _convert(file: Path, into: Path) -> None:
     except (ValueError, KeyError, RuntimeError, ImportError, NotImplementedError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"{file.name}: transformers cannot read this GGUF ({first}); take another model.") from error
-    model.save_pretrained(into)
-    tokenizer.save_pretrained(into)
+    model.save_pretrained(target)
+    tokenizer.save_pretrained(target)

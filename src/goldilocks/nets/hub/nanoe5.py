@@ -134,9 +134,9 @@ def hub_folder(file: Path, sha256: str | None = None) -> Path:
         IntegrityError: the file is another one, damaged or cut short.
         InputError: the cache cannot be written to.
     """
-    there = cached(sha256) if sha256 else None
-    if there:
-        return there
+    folder = cached(sha256) if sha256 else None
+    if folder:
+        return folder
     digest = sha256_of(file)
     if sha256 and digest != sha256:
         raise IntegrityError(

@@ -41,7 +41,7 @@ def _cpu_quota(root: Path = Path("/sys/fs/cgroup")) -> float:
         if (root / "cpu.max").exists():  # version 2
             quota, period = (root / "cpu.max").read_text().split()
         else:
-            quota, period = ((root / "cpu" / f"cpu.cfs_{what}_us").read_text() for what in ("quota", "period"))
+            quota, period = ((root / "cpu" / f"cpu.cfs_{field}_us").read_text() for field in ("quota", "period"))
         return int(quota) / int(period) if int(quota) > 0 else math.inf
     except (OSError, ValueError, ZeroDivisionError):  # ValueError: "max"
         return math.inf

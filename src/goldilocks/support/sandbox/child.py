@@ -187,19 +187,19 @@ def _waited(judge: int, program: int, settings: Settings, group: str | None) -> 
     """How both ended: exit codes, ``time`` where the clock came first, ``memory`` where the total was passed."""
     ended: dict[str, Any] = {}
     now = time.monotonic()
-    until, look = now + settings["wall_seconds"], now + memory.EVERY_SECONDS
+    until, next_check = now + settings["wall_seconds"], now + memory.EVERY_SECONDS
     waiting = {"judge": judge, "program": program}
     while waiting:
         for name, number in list(waiting.items()):
-            there, status = os.waitpid(number, os.WNOHANG)
-            if there:
+            process, status = os.waitpid(number, os.WNOHANG)
+            if process:
                 ended[name] = _code(status)
                 del waiting[name]
                 if name == "judge":
                     until = time.monotonic() + _GRACE_SECONDS
         now = time.monotonic()
-        if "program" in waiting and group is None and now >= look:
-            look = now + memory.EVERY_SECONDS
+        if "program" in waiting and group is None and now >= next_check:
+            next_check = now + memory.EVERY_SECONDS
             if memory.held_bytes(program) > settings["memory_bytes"]:
                 ended["memory"] = True
                 until = now
@@ -234,10 +234,10 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _checked(result: int, what: str) -> None:
+def _checked(result: int, operation: str) -> None:
     if result < 0:
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), what)
+        raise OSError(number, os.strerror(number), operation)
 
 
 def _unshare(flags: int) -> None:

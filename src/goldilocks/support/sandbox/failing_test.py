@@ -20,9 +20,9 @@ def failing_test(harness: str, answer: str, solution: str = "") -> tuple[str, st
         solution: A right answer.
     """
     before, _mark, tests = harness.partition(f"\n{MARK}\n")
-    single = list(_single_tests(tests))[:_MAX_TESTS]
-    programs = [judged(with_tests(before, test), answer, solution) for _statement, test in single]
-    for (statement, _test), outcome in zip(single, judge(programs), strict=True):
+    tests_alone = list(_single_tests(tests))[:_MAX_TESTS]
+    programs = [judged(with_tests(before, test), answer, solution) for _statement, test in tests_alone]
+    for (statement, _test), outcome in zip(tests_alone, judge(programs), strict=True):
         if not outcome.passed:
             return statement, outcome.reason
     return None

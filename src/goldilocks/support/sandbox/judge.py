@@ -236,10 +236,10 @@ class Remote:
         self._ask("delitem", key)
 
     def __iter__(self) -> Iterator[Any]:
-        there = self._ask("iter")
+        iterator = self._ask("iter")
         while True:
             try:
-                value = there._ask("next")
+                value = iterator._ask("next")
             except StopIteration:
                 return
             yield value

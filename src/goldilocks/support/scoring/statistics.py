@@ -148,11 +148,11 @@ def _single_label_counts(gold: Sequence[str], predicted: Sequence[str]) -> sp.cs
 
     real, claimed, width = _numbered(gold, predicted)
     columns = np.stack([real, width + claimed, 2 * width + real], axis=1)  # hit, claim, real
-    there = np.ones(columns.shape, dtype=bool)
-    there[:, 0] = real == claimed
-    edges = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
+    defined = np.ones(columns.shape, dtype=bool)
+    defined[:, 0] = real == claimed
+    edges = np.concatenate([[0], np.cumsum(defined.sum(axis=1))])
     ones = np.ones(int(edges[-1]), dtype=np.float32)
-    return sp.csr_array((ones, columns[there], edges), shape=(len(gold), 3 * width))
+    return sp.csr_array((ones, columns[defined], edges), shape=(len(gold), 3 * width))
 
 
 def class_scores(confusion: Counts) -> npt.NDArray[np.float64]:

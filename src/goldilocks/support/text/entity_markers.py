@@ -1,4 +1,4 @@
-"""Two things in a text whose relation is asked for, and the marks around them: ``[E1] … [/E1]`` and ``[E2] … [/E2]``.
+"""Two things in a text whose relation is asked for, and the markers around them: ``[E1] … [/E1]`` and ``[E2] … [/E2]``.
 
 Producers and consumers of such texts share these markers and nothing else.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-MARKS = {"e1": ("[E1]", "[/E1]"), "e2": ("[E2]", "[/E2]")}
+MARKERS = {"e1": ("[E1]", "[/E1]"), "e2": ("[E2]", "[/E2]")}
 """Role -> opening and closing marker."""
-ALL_MARKS = tuple(mark for pair in MARKS.values() for mark in pair)
-_MARK = re.compile("(" + "|".join(map(re.escape, ALL_MARKS)) + ")")
+ALL_MARKERS = tuple(marker for pair in MARKERS.values() for marker in pair)
+_MARKER = re.compile("(" + "|".join(map(re.escape, ALL_MARKERS)) + ")")
 
 
 def cut(text: str) -> list[str]:
@@ -21,7 +21,7 @@ def cut(text: str) -> list[str]:
         >>> cut("The [E1] author [/E1] of a [E2] keygen [/E2]")
         ['The', '[E1]', 'author', '[/E1]', 'of a', '[E2]', 'keygen', '[/E2]']
     """
-    return [piece for part in _MARK.split(text) if (piece := part.strip())]
+    return [piece for part in _MARKER.split(text) if (piece := part.strip())]
 
 
 def all_marked(texts: Sequence[str | tuple[str, ...]]) -> bool:
@@ -35,4 +35,4 @@ def all_marked(texts: Sequence[str | tuple[str, ...]]) -> bool:
 
 
 def _marked(text: str) -> bool:
-    return all(-1 < text.find(before) < text.find(behind) for before, behind in MARKS.values())
+    return all(-1 < text.find(before) < text.find(behind) for before, behind in MARKERS.values())

@@ -197,8 +197,8 @@ def _flat_tags_problem(role: str, cell: Any, n_words: int) -> str | None:
         if problem := label_problem(name, tag):
             return problem
     n_tags = len(tags_of(cell))
-    many = "" if n_tags == 1 else "s"
-    return None if n_tags == n_words else f"{n_tags} tag{many} for {n_words} words; there must be one for each"
+    plural = "" if n_tags == 1 else "s"
+    return None if n_tags == n_words else f"{n_tags} tag{plural} for {n_words} words; there must be one for each"
 
 
 def entity_tag_problem(tags: Sequence[str]) -> str | None:
@@ -209,8 +209,8 @@ def entity_tag_problem(tags: Sequence[str]) -> str | None:
         "tag 2 is 'PER'; tags of entities are O, B-TYPE and I-TYPE"
     """
     for place, tag in enumerate(tags, 1):
-        mark, dash, kind = tag.partition("-")
-        if tag != OUTSIDE and not (dash and kind and len(mark) == 1 and mark in _BEGINS + _GOES_ON):
+        prefix, dash, kind = tag.partition("-")
+        if tag != OUTSIDE and not (dash and kind and len(prefix) == 1 and prefix in _BEGINS + _GOES_ON):
             if tag.isdecimal():
                 return (
                     f"tag {place} is the number {tag}; write the names of tags (in datasets: "
@@ -237,14 +237,14 @@ def iob2(tags: Sequence[str]) -> tuple[str, ...]:
     repaired = []
     open_type = ""  # of the entity that the previous word belongs to and that may continue
     for tag in tags:
-        mark, dash, kind = tag.partition("-")
-        if not dash or mark not in _BEGINS + _GOES_ON or not mark:
+        prefix, dash, kind = tag.partition("-")
+        if not dash or prefix not in _BEGINS + _GOES_ON or not prefix:
             repaired.append(tag)
             open_type = ""
             continue
-        goes_on = mark in _GOES_ON and kind == open_type
+        goes_on = prefix in _GOES_ON and kind == open_type
         repaired.append(f"I-{kind}" if goes_on else f"B-{kind}")
-        open_type = "" if mark in _ENDS else kind
+        open_type = "" if prefix in _ENDS else kind
     return tuple(repaired)
 
 
