@@ -55,7 +55,8 @@ from goldilocks.records import (
     Workload,
 )
 from goldilocks.selection.late_schedules import LateSchedules
-from goldilocks.selection.race import RaceContext, race
+from goldilocks.selection.race import race
+from goldilocks.selection.race_context import RaceContext
 from goldilocks.selection.standings import Standings
 from goldilocks.selection.trials import TrialRequest, TrialResult
 from goldilocks.selection.workspace import Workspace

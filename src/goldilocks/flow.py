@@ -72,7 +72,8 @@ from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.selection.incumbent import with_incumbent
 from goldilocks.selection.late_schedules import late_schedules
 from goldilocks.selection.lost_files import forget_lost, has_compressed, with_digests
-from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext, race
+from goldilocks.selection.race import race
+from goldilocks.selection.race_context import FOOTPRINT_TEXTS, RaceContext
 from goldilocks.selection.run_store import RunStore
 from goldilocks.selection.screen import ScreeningPlan, nothing_screened, screen, worth_screening
 from goldilocks.selection.second_chance import pricing, second_chances

@@ -46,9 +46,9 @@ def test_a_slow_answer_is_not_taken_for_a_slow_training() -> None:
 
 
 def test_a_rung_is_dear_where_answering_takes_longer_than_training() -> None:
-    made = standings({FULL: 100.0}, n_items=400)
-    made.screening = Screening((), {}, (), (), 0.0, "", {"encoder/m": 0.1})
-    made._begin()
+    made = replace(
+        standings({FULL: 100.0}, n_items=400), screening=Screening((), {}, (), (), 0.0, "", {"encoder/m": 0.1})
+    )
     offered = made.purchases()
     assert offered.seconds[0] == pytest.approx([10 + 40, 30 + 40, 100 + 40])
     assert offered.scoring is not None

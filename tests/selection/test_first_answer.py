@@ -15,7 +15,8 @@ from goldilocks.errors import BudgetError, IntegrityError
 from goldilocks.policies import value
 from goldilocks.records import Candidate, Forecast, Pool, Text
 from goldilocks.selection.first_answer import cheap_candidates, finish_cheapest
-from goldilocks.selection.race import RaceContext, race
+from goldilocks.selection.race import race
+from goldilocks.selection.race_context import RaceContext
 from goldilocks.selection.screen import nothing_screened, worth_screening
 from goldilocks.support.machine.clock import Clock
 

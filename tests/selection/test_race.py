@@ -18,7 +18,8 @@ from goldilocks.events import AnswersTooSlow, CandidateFailed, Event, PurchaseFi
 from goldilocks.protocols import ExplainsStopping, Floats, Metric, Policy, Race
 from goldilocks.records import Candidate, DataProfile, Dataset, Forecast, Part, Pool, Prices, Screening, Text, Usage
 from goldilocks.selection.loss_posterior import Observation, Posterior
-from goldilocks.selection.race import RaceContext, race
+from goldilocks.selection.race import race
+from goldilocks.selection.race_context import RaceContext
 from goldilocks.selection.time_correction import time_ratio
 from goldilocks.selection.trials import TrainingRun
 from goldilocks.selection.workspace import Workspace

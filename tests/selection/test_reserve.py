@@ -25,7 +25,8 @@ from goldilocks.records import (
     Workload,
 )
 from goldilocks.selection import screen as screening
-from goldilocks.selection.race import RaceContext, race
+from goldilocks.selection.race import race
+from goldilocks.selection.race_context import RaceContext
 from goldilocks.selection.reserve import Reserve
 from goldilocks.selection.run_store import RunStore
 from goldilocks.selection.workspace import Workspace

@@ -106,18 +106,18 @@ def test_a_schedule_that_was_planned_short_is_shortened_again_only_once_begun() 
 def test_what_a_shorter_run_lacks_lies_between_nothing_and_its_rung() -> None:
     made = race_with(60.0)
     places = np.array([1, 1, 1, 1])
-    lacking = made.posterior.remaining(places, np.array([0.1, 0.3, 0.6, 1.0]))
+    lacking = made.evidence.posterior.remaining(places, np.array([0.1, 0.3, 0.6, 1.0]))
     assert lacking[0] > lacking[1] > lacking[2] > lacking[3] == 0
 
 
-def test_a_shorter_finish_tells_the_pace_and_is_not_bought_again() -> None:
+def test_a_shorter_finish_tells_the_speed_and_is_not_bought_again() -> None:
     made = race_with(60.0)
     made.seeds = {LEADER: 3}
     made.trials.append(replace(trial(LEADER, 2, 0.1, 30.0), schedule_share=0.6))
     assert LEADER not in made.purchases().candidates
     assert made.best == LEADER
     assert LEADER not in made.repeats().candidates  # a second seed would have another schedule
-    assert made._spent[1] == pytest.approx((60 - 1.2) / 0.6)  # 60 s, answers in them, for .6 of the run
+    assert made.evidence.spent[1] == pytest.approx((60 - 1.2) / 0.6)  # 60 s, answers in them, for .6 of the run
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from goldilocks.evaluation.score import measured
 from goldilocks.protocols import Model
 from goldilocks.records import Candidate, Footprint, Forecast, ModelInfo, Pool, Text, Trial
 from goldilocks.selection.cost import running_cost, service_ms
-from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext
+from goldilocks.selection.race_context import FOOTPRINT_TEXTS, RaceContext
 from goldilocks.selection.standings import RUNGS
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.endpoints.usage import Usage

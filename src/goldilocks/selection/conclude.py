@@ -18,7 +18,7 @@ from goldilocks.selection.loss_table import Finished, SeedRun
 from goldilocks.selection.needs import needs
 from goldilocks.selection.next_steps import compared_with_hosted, next_steps
 from goldilocks.selection.prospects import Forecasts, forecasts_of
-from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext
+from goldilocks.selection.race_context import FOOTPRINT_TEXTS, RaceContext
 from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.second_chance import compressed_form
 from goldilocks.selection.time_correction import time_ratio

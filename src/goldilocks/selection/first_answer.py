@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from goldilocks.protocols import Policy
 from goldilocks.records import Candidate, Pool
-from goldilocks.selection.race import RaceContext, race
+from goldilocks.selection.race import race
+from goldilocks.selection.race_context import RaceContext
 from goldilocks.selection.required_purchases import decides
 from goldilocks.support.machine.clock import Clock
 

@@ -16,7 +16,7 @@ from goldilocks.protocols import Metric
 from goldilocks.records import Candidate, Decision, Footprint, Pool, Standing, Trial
 from goldilocks.selection.cost import cost
 from goldilocks.selection.loss_money import monthly_loss
-from goldilocks.selection.race import RaceContext
+from goldilocks.selection.race_context import RaceContext
 from goldilocks.selection.run_records import RunRecords
 
 _SAME = 1e-9

@@ -1,7 +1,7 @@
 """The state of a race: rungs bought, losses, prices and what purchases are expected to save.
 
-Everything is kept as arrays over the pool and brought up to date by the trials that were added since it was last
-asked, so that one step of a race costs the same whether it is the first or the hundredth.
+What the trials have shown is kept as arrays over the pool (``race_evidence.py``), and what follows from it is made once
+for each state, so that one step of a race costs the same whether it is the first or the hundredth.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from goldilocks.catalog.planned_schedules import PlannedForecasts, PlannedSchedu
 from goldilocks.protocols import Purchases, Repeats, Schedules
 from goldilocks.records import Candidate, Forecast, Screening, ShortSchedule, TaskSpec, Trial
 from goldilocks.selection import savings
-from goldilocks.selection.answer_times import AnswerTimes
-from goldilocks.selection.cost import machine_hour, running_cost, with_estimates
+from goldilocks.selection.cost import machine_hour, with_estimates
 from goldilocks.selection.experience import Experience, recorded_experience
-from goldilocks.selection.loss_posterior import Observation, Posterior
 from goldilocks.selection.purchase_times import PurchaseTimes
+from goldilocks.selection.race_evidence import RaceEvidence
 from goldilocks.selection.race_view import View, best_finished
 from goldilocks.selection.seeds import SeedSpread, movement, saved_by_seed, seeds_in, spread_of_run
 from goldilocks.selection.shorter_finish import MARGIN, SHORTFALL, Finishes, RunTimes, finishes
@@ -86,8 +85,8 @@ class Standings:
     """Candidates that may be finished with fewer epochs, where not all of them fit into what is left."""
     late_shares: Floats = field(init=False)
     """How much training runs have that were planned late, as a share of what is usual for this budget, ``(n,)``."""
-    posterior: Posterior = field(init=False)
-    _answers: AnswerTimes = field(init=False)
+    evidence: RaceEvidence = field(init=False)
+    """What the screening and the trials have shown."""
     _names: list[str] = field(init=False)
     _place: dict[str, int] = field(init=False)
     _models: npt.NDArray[np.int64] = field(init=False)
@@ -95,23 +94,8 @@ class Standings:
     _families: npt.NDArray[np.int64] = field(init=False)
     """Number of each candidate's family."""
     _times: PurchaseTimes = field(init=False)
-    _done: npt.NDArray[np.int64] = field(init=False)
-    """Rungs that each candidate has."""
-    _spent: Floats = field(init=False)
-    """Seconds of training so far."""
-    _cost: Floats = field(init=False)
-    """Measured running cost, money per month; not a number where the candidate has not run."""
-    _losses: dict[str, dict[int, float]] = field(init=False)
-    _repeats: dict[str, list[float]] = field(init=False, default_factory=dict)
-    """Losses of further seeds."""
-    _first_runs: dict[str, float] = field(init=False)
-    """Losses that the first runs ended with."""
-    _shortened: set[str] = field(init=False, default_factory=set)
-    """Candidates that were finished with a shorter schedule."""
-    _seen: int = field(init=False, default=0)
-    """Trials that the arrays hold."""
     _pretrained: _Mask = field(init=False)
-    _prices: tuple[tuple[int, int], Floats] | None = field(init=False, default=None)
+    _prices: tuple[tuple[Any, ...], Floats] | None = field(init=False, default=None)
     """The prices last made, with their state."""
     _masks_of: tuple[tuple[Any, ...], tuple[_Mask, _Mask]] | None = field(init=False, default=None)
     """Which candidates are finished and open, with the state it was made for."""
@@ -126,14 +110,16 @@ class Standings:
         """Lay out the arrays and the prior."""
         pool = self.pool
         self._names = [candidate.name for candidate in pool]
-        self._place = {name: index for index, name in enumerate(self._names)}
+        self.evidence = RaceEvidence(
+            pool, self.machine, self.experience, self.screening, self.n_items, self.n_labels, self.chance
+        )
+        self._place = self.evidence.place
         models = [name.rpartition("/")[0] for name in self._names]
         self._models = np.unique(models, return_inverse=True)[1].astype(np.int64)
         families = [candidate.model.family for candidate in pool]
         self._families = np.unique(families, return_inverse=True)[1].astype(np.int64)
         self._pretrained = np.array([candidate.model.pretrained for candidate in pool], dtype=bool)
         self.reschedule(self.short_schedules, self.forecasts, np.ones(len(pool)))
-        self._begin()
 
     # ---------------------------------------------------------------------------------------------- protocols.Race
 
@@ -172,12 +158,12 @@ class Standings:
     def bought(self, candidate: str) -> int:
         """How many rungs the candidate has, one in flight included."""
         self._catch_up()
-        return max(int(self._done[self._place[candidate]]), self.pending.get(candidate, -1) + 1)
+        return max(int(self.evidence.done[self._place[candidate]]), self.pending.get(candidate, -1) + 1)
 
     def losses(self, candidate: str) -> dict[int, float]:
         """Rung -> validation loss."""
         self._catch_up()
-        return dict(self._losses.get(candidate, {}))
+        return dict(self.evidence.losses.get(candidate, {}))
 
     def parameters(self, candidate: str) -> int:
         """Weights of the candidate's model, embeddings included."""
@@ -187,7 +173,7 @@ class Standings:
         """Mean and standard deviation of the loss the candidate would end with."""
         self._catch_up()
         place = self._place[candidate]
-        mean, spread = (float(values[place]) for values in self.posterior.moments())
+        mean, spread = (float(values[place]) for values in self.evidence.posterior.moments())
         level = float(np.exp(mean + spread**2 / 2))
         return level, level * float(np.sqrt(np.expm1(spread**2)))
 
@@ -217,13 +203,13 @@ class Standings:
         self._catch_up()
         place, ends = self._place[candidate], self._finishes()
         planned = float(self._seconds()[place, -1])
-        if self._done[place] > 0:
+        if self.evidence.done[place] > 0:
             least = float(ends.least[place] - self._beside()[place]) * (1 + MARGIN)
             return (least, float(ends.least_shares[place])) if least < planned else (planned, 1.0)
         if shortest is None:
             return planned, 1.0
-        ratio = float(self._times.ratios(self._done, self._spent)[place])
-        return min(shortest * ratio * (1 + MARGIN) + float(self._answers.seconds()[place]), planned), 1.0
+        ratio = float(self._times.ratios(self.evidence.done, self.evidence.spent)[place])
+        return min(shortest * ratio * (1 + MARGIN) + float(self.evidence.answers.seconds()[place]), planned), 1.0
 
     def purchases(self) -> Purchases:
         """All that can be bought, with prices and expected savings."""
@@ -248,23 +234,25 @@ class Standings:
             candidates=tuple(map(names.__getitem__, open_.tolist())),
             seconds=seconds,
             whole=ends.whole[open_],
-            time_error=np.where(self._done[open_] > 0, *_TIME_ERRORS),
+            time_error=np.where(self.evidence.done[open_] > 0, *_TIME_ERRORS),
             savings=savings,
             promising=promising,
             schedules=schedules,
-            scoring=self._answers.seconds()[open_],
+            scoring=self.evidence.answers.seconds()[open_],
         )
 
     def repeats(self) -> Repeats:
         """Further seeds of finished candidates; see ``protocols.Race``."""
         self._catch_up()
         finished = np.flatnonzero(self._finished())
-        had = np.array([1 + len(self._repeats.get(self._names[place], ())) for place in finished], dtype=np.int64)
+        had = np.array(
+            [1 + len(self.evidence.repeats.get(self._names[place], ())) for place in finished], dtype=np.int64
+        )
         offered = [
             number
             for number, place in enumerate(finished.tolist())
             if had[number] < self.seeds.get(self._names[place], 1)
-            and self._names[place] not in self._shortened  # another seed would have another schedule
+            and self._names[place] not in self.evidence.shortened  # another seed would have another schedule
             and self._names[place] not in self.pending
             and not seeds_in(self.excluded, self._names[place])
         ]
@@ -280,7 +268,7 @@ class Standings:
         places = finished[offered]
         return Repeats(
             candidates=tuple(self._names[place] for place in places.tolist()),
-            seconds=self._spent[places] + self._answers.seconds()[places],
+            seconds=self.evidence.spent[places] + self.evidence.answers.seconds()[places],
             savings=monthly[offered] * self.horizon_months,
         )
 
@@ -288,7 +276,7 @@ class Standings:
     def seed_spread(self) -> SeedSpread:
         """How far losses vary from seed to seed, as far as this run tells."""
         self._catch_up()
-        return spread_of_run(self.experience.seed_spread, self._first_runs, self._repeats, self.n_items)
+        return spread_of_run(self.experience.seed_spread, self.evidence.first_runs, self.evidence.repeats, self.n_items)
 
     def saving_of_all(self, candidates: Sequence[str]) -> float:
         """Money over the horizon that finishing all of these is expected to save, as the best of them would be used."""
@@ -297,10 +285,10 @@ class Standings:
         best, costs = view.best, view.costs
         if best is None or not candidates:
             return 0.0
-        mean, spread = self.posterior.moments()
+        mean, spread = self.evidence.posterior.moments()
         places = np.array([self._place[name] for name in candidates])
         mean = mean.copy()
-        mean[places] += SHORTFALL * self.posterior.remaining(places, self._parts()[places])
+        mean[places] += SHORTFALL * self.evidence.posterior.remaining(places, self._parts()[places])
         if len(places) > _PLAN:
             each = savings.shortfall((best[1] - costs[places]) / self._alpha, mean[places], spread[places])
             places = places[np.argsort(-each, kind="stable")[:_PLAN]]
@@ -321,7 +309,7 @@ class Standings:
         finished = self._finished()
         ends = self._finishes()
         needed = np.where(self._elastic(ends), ends.least, ends.whole)
-        fits = needed * (1 + np.where(self._done > 0, *_TIME_ERRORS)) <= self.seconds_left
+        fits = needed * (1 + np.where(self.evidence.done > 0, *_TIME_ERRORS)) <= self.seconds_left
         eligible = np.flatnonzero(self._pretrained & (finished | (self._masks()[1] & fits)))
         if len(eligible) == 0:
             return None
@@ -331,7 +319,7 @@ class Standings:
     def value(self, candidate: str) -> float:
         """Money per month that finishing this candidate is expected to save; of a finished one, another seed of it."""
         self._catch_up()
-        if self._done[self._place[candidate]] >= len(self.rungs):
+        if self.evidence.done[self._place[candidate]] >= len(self.rungs):
             offered = self.repeats()
             saving = dict(zip(offered.candidates, offered.savings.tolist(), strict=True)).get(candidate, 0.0)
             return float(saving / self.horizon_months)
@@ -350,18 +338,18 @@ class Standings:
     def not_begun(self) -> _Mask:
         """Which candidates have no rung and are not on their way to one, ``(n,)``."""
         self._catch_up()
-        return np.asarray((self._done == 0) & self._masks()[1])
+        return np.asarray((self.evidence.done == 0) & self._masks()[1])
 
     def room(self) -> Floats:
         """Seconds that a run which begins now could train, as forecasts count them at the pace seen, ``(n,)``."""
         self._catch_up()
-        left = np.maximum(self.left - self._answers.seconds() - self._beside(), 0.0)
-        return np.asarray(left / ((1 + MARGIN) * self._times.ratios(self._done, self._spent)))
+        left = np.maximum(self.left - self.evidence.answers.seconds() - self._beside(), 0.0)
+        return np.asarray(left / ((1 + MARGIN) * self._times.ratios(self.evidence.done, self.evidence.spent)))
 
     def answering(self, candidate: str) -> float:
         """Predicted seconds of scoring a candidate once; 0 where nothing is known of its model."""
         self._catch_up()
-        return float(self._answers.seconds()[self._place[candidate]])
+        return float(self.evidence.answers.seconds()[self._place[candidate]])
 
     def reschedule(
         self, schedules: Mapping[str, ShortSchedule], forecasts: Mapping[str, Forecast], late_shares: Floats
@@ -371,74 +359,12 @@ class Standings:
         planned = PlannedForecasts.of(self._place, forecasts)
         self._times, self._prices = PurchaseTimes.of(planned, self._families, self.rungs), None
 
-    # ------------------------------------------------------------------------------------------- bringing up to date
-
-    def _begin(self) -> None:
-        """Forget all trials, and take the screening's probes for evidence."""
-        n = len(self.pool)
-        self.posterior = Posterior(self.pool, self.experience, self.n_items, self.n_labels, self.chance)
-        self._done = np.zeros(n, dtype=np.int64)
-        self._spent = np.zeros(n)
-        self._answers = AnswerTimes(self.pool, self.n_items, self.screening.paces if self.screening else None)
-        self._cost = np.full(n, np.nan)
-        self._losses = {}
-        self._first_runs = {}
-        self._shortened = set()
-        self._seen = 0
-        self._prices = None
-        self._masks_of = None
-        self._view_of = None
-        self._finishes_of = None
-        for probe in self.screening.looks if self.screening else ():
-            self.posterior.observe(Observation(f"{probe.model}/head_only", probe.probe_loss, 0.0))
+    # -------------------------------------------------------------------------------------------------------- arrays
 
     def _catch_up(self) -> None:
-        if self._seen == len(self.trials):
-            return
-        if self._seen > len(self.trials):  # some were taken back
-            self._repeats = {}
-            self._begin()
-        if any(trial.repeat for trial in self.trials[self._seen :]):
-            self._repeats = {}
-            for trial in self.trials:
-                if trial.repeat:
-                    self._repeats.setdefault(trial.candidate, []).append(trial.loss)
-            self._begin()  # the mean over the seeds takes the place of the first run's loss
-        while self._seen < len(self.trials):
-            trial = self.trials[self._seen]
-            self._seen += 1
-            if trial.repeat:
-                continue
-            if self.chance is None and trial.candidate.startswith("majority/") and trial.share >= 1:
-                self.chance = trial.loss
-                self._begin()  # rungs at chance that were taken for evidence no longer are
-                continue
-            self._take(trial)
-
-    def _take(self, trial: Trial) -> None:
-        loss = trial.loss
-        if trial.share >= 1:
-            self._first_runs[trial.candidate] = trial.loss
-            loss = float(np.mean([trial.loss, *self._repeats.get(trial.candidate, ())]))
-        schedule = self.short_schedules.get(trial.candidate)
-        share = trial.share if schedule is None else schedule.progress(trial.share)
-        if share > 0:
-            self.posterior.observe(Observation(trial.candidate, loss, share))
-        self._losses.setdefault(trial.candidate, {})[trial.rung] = loss
-        trained = self._answers.take(trial)
-        place = self._place.get(trial.candidate)
-        if place is None:
-            return
-        self._done[place] = max(self._done[place], trial.rung + 1)
-        # A clock that was set back, or a damaged record, must not make a run look free or endless.
-        self._spent[place] += trained if 0 <= trained < np.inf else 0.0
-        if trial.schedule_share < 1:  # what the whole schedule would have taken: forecasts are corrected by it
-            self._spent[place] /= self.forecasts[trial.candidate].behind(trial.schedule_share)
-            self._shortened.add(trial.candidate)
-        per_text = trial.seconds_per_text if 0 <= trial.seconds_per_text < np.inf else 0.0
-        self._cost[place] = running_cost(per_text, self.spec, self.machine, trial.usage)
-
-    # -------------------------------------------------------------------------------------------------------- arrays
+        if self.evidence.n_trials != len(self.trials):
+            self.evidence.catch_up(self.trials, self.spec, self.short_schedules, self.forecasts)
+            self.chance = self.evidence.chance
 
     @property
     def _alpha(self) -> float:
@@ -453,7 +379,7 @@ class Standings:
         if self._masks_of is None or self._masks_of[0] != state:
             standing, last = np.ones(len(self.pool), dtype=bool), len(self.rungs) - 1
             standing[[self._place[name] for name in self.excluded if name in self._place]] = False
-            done, open_ = self._done > last, self._done <= last
+            done, open_ = self.evidence.done > last, self.evidence.done <= last
             done[[self._place[name] for name, rung in self.pending.items() if rung == last]] = True
             open_[[self._place[name] for name in self.pending]] = False
             self._masks_of = state, (standing & done, standing & open_)
@@ -461,21 +387,21 @@ class Standings:
 
     def _state(self) -> tuple[Any, ...]:
         """What all that is made from the trials depends on."""
-        return self._seen, len(self.excluded), self.spec, tuple(self.pending.items())
+        return self.evidence.version, len(self.excluded), self.spec, tuple(self.pending.items())
 
     def _view(self) -> View:
         state = self._state()
         if self._view_of is None or self._view_of[0] != state:
-            costs = with_estimates(self._cost, self._times.families, self._models)
-            means, variances = self.posterior.by_scale()
-            expected = costs + self._alpha * (self.posterior.weights @ savings.expected_loss(means, variances))
+            costs = with_estimates(self.evidence.cost, self._times.families, self._models)
+            means, variances = self.evidence.posterior.by_scale()
+            expected = costs + self._alpha * (self.evidence.posterior.weights @ savings.expected_loss(means, variances))
             best = best_finished(np.flatnonzero(self._finished()), expected, self.pool, self._last_loss)
             self._view_of = (state, View(costs, expected, best, *self._savings(best, costs)))
         return self._view_of[1]
 
     def _last_loss(self, candidate: str) -> float:
         """Loss of a finished candidate; of one on its way to its end, the expected one."""
-        measured = self._losses.get(candidate, {}).get(len(self.rungs) - 1)
+        measured = self.evidence.losses.get(candidate, {}).get(len(self.rungs) - 1)
         return self.forecast(candidate)[0] if measured is None else measured
 
     def _savings(self, best: tuple[int, float] | None, costs: Floats) -> tuple[Floats, Floats]:
@@ -484,36 +410,36 @@ class Standings:
             nothing = np.zeros((len(self.pool), len(self.rungs)))
             return nothing, nothing
         bar = (best[1] - costs) / self._alpha
-        losses, chances = savings.at_each_rung(self.posterior, bar, self.rungs)
-        buyable = self._done[:, None] <= np.arange(len(self.rungs))
+        losses, chances = savings.at_each_rung(self.evidence.posterior, bar, self.rungs)
+        buyable = self.evidence.done[:, None] <= np.arange(len(self.rungs))
         return np.where(buyable, self._alpha * losses * self.horizon_months, 0.0), np.where(buyable, chances, 0.0)
 
     def _seconds(self) -> Floats:
         """Predicted seconds from each candidate's current rung to each rung, ``(n, rungs)``."""
-        state = (self._seen, len(self.begun_before))
+        state = (self.evidence.version, len(self.begun_before))
         if self._prices is None or self._prices[0] != state:
             again = [self._place[name] for name in self.begun_before if name in self._place]
-            ahead = self._done[:, None] <= np.arange(len(self.rungs))
-            scoring = np.where(ahead, self._answers.seconds()[:, None], 0.0)
-            self._prices = (state, self._times.to_each_rung(self._done, self._spent, again) + scoring)
+            ahead = self.evidence.done[:, None] <= np.arange(len(self.rungs))
+            scoring = np.where(ahead, self.evidence.answers.seconds()[:, None], 0.0)
+            self._prices = (state, self._times.to_each_rung(self.evidence.done, self.evidence.spent, again) + scoring)
         return self._prices[1]
 
     def _finishes(self) -> Finishes:
         """How each candidate would be finished in what is left, with its whole schedule or a shorter one."""
         made_from = (self._times, self.short_schedules, self.late_shares, self.shortenable, self.after)
-        state = (self._seen, len(self.begun_before), self.left)
+        state = (self.evidence.version, len(self.begun_before), self.left)
         if self._finishes_of is not None:
             before, objects, ends = self._finishes_of
             if before == state and all(map(operator.is_, objects, made_from)):
                 return ends
         again = [self._place[name] for name in self.begun_before if name in self._place]
-        done = np.where(self._done > 0, np.array(self.rungs)[np.maximum(self._done - 1, 0)], 0.0)
+        done = np.where(self.evidence.done > 0, np.array(self.rungs)[np.maximum(self.evidence.done - 1, 0)], 0.0)
         # Fewer than the few that were planned are only tried on what rungs show, or where it was planned long.
         planned = PlannedSchedules.of(self._place, self.short_schedules).shortened
         can = self._shortenable_mask() & (~planned | (done > 0) | (self.late_shares > 1))
-        fixed = self._times.fixed(self._done, self._spent, again) + self._answers.seconds()
+        fixed = self._times.fixed(self.evidence.done, self.evidence.spent, again) + self.evidence.answers.seconds()
         times = RunTimes(done, fixed, self._seconds()[:, -1])
-        ends = finishes(times, self._beside(), self.left, np.where(self._done > 0, *_TIME_ERRORS), can)
+        ends = finishes(times, self._beside(), self.left, np.where(self.evidence.done > 0, *_TIME_ERRORS), can)
         self._finishes_of = state, made_from, ends
         return ends
 
@@ -530,7 +456,7 @@ class Standings:
 
     def _elastic(self, ends: Finishes) -> _Mask:
         """See ``protocols.Schedules``."""
-        return np.asarray((ends.shares < 1) | ((self.late_shares > 1) & (self._done == 0)))
+        return np.asarray((ends.shares < 1) | ((self.late_shares > 1) & (self.evidence.done == 0)))
 
     def _saved_by(self, places: npt.NDArray[np.intp], shares: Floats) -> tuple[Floats, Floats]:
         """``View.saved`` and ``promising`` of finishing candidates with shares of their schedules."""
@@ -538,8 +464,8 @@ class Standings:
         if view.best is None or len(places) == 0:
             return np.zeros(len(places)), np.zeros(len(places))
         bar = (view.best[1] - view.costs) / self._alpha
-        lacking = SHORTFALL * self.posterior.remaining(places, shares)
-        loss, chance = savings.at_the_end(self.posterior, bar, places, lacking)
+        lacking = SHORTFALL * self.evidence.posterior.remaining(places, shares)
+        loss, chance = savings.at_the_end(self.evidence.posterior, bar, places, lacking)
         return self._alpha * loss * self.horizon_months, chance
 
     def _beside(self) -> Floats:
