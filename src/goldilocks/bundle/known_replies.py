@@ -20,6 +20,7 @@ import numpy as np
 
 from goldilocks.records import Part, Text
 from goldilocks.support.files import write_text
+from goldilocks.support.safetensors_file import write_arrays
 from goldilocks.support.text.units import SEGMENTATION
 
 if TYPE_CHECKING:
@@ -96,8 +97,6 @@ def _pair(item: Text, gold: object) -> tuple[str, str]:
 
 def save(known: KnownReplies, folder: Path) -> None:
     """Write ``replies.json`` and ``replies.safetensors``."""
-    from safetensors.numpy import save_file
-
     from goldilocks.classical import reply_index
 
     fields = dict(zip(_FIELDS, (known.last, known.before), strict=True))
@@ -105,7 +104,7 @@ def save(known: KnownReplies, folder: Path) -> None:
     raw = {"segmentation": known.segmentation, "replies": known.replies, "words": words}
     write_text(folder / FILE, json.dumps(raw))
     arrays = {key: array for name, own in fields.items() for key, array in reply_index.arrays_of(own, name).items()}
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / INDEX)
+    write_arrays(folder / INDEX, arrays)
 
 
 def load(folder: Path) -> KnownReplies | None:

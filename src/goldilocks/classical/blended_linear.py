@@ -65,6 +65,10 @@ class Standardisation:
         scaled: Floats = (values - self.mean) / self.deviation
         return scaled if limit == np.inf else np.clip(scaled, -limit, limit)
 
+    def arrays(self) -> dict[str, Floats]:
+        """The arrays to store."""
+        return {"mean": self.mean, "deviation": self.deviation}
+
 
 @dataclass(frozen=True, slots=True)
 class Features:

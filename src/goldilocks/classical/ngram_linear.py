@@ -18,6 +18,7 @@ from goldilocks.classical.pair_features import marked
 from goldilocks.classical.relation_features import marked_relation
 from goldilocks.errors import InputError
 from goldilocks.records import Gold, Output, Text, as_text, labels_of
+from goldilocks.support.safetensors_file import write_arrays
 from goldilocks.support.text.entity_markers import all_marked
 from goldilocks.support.text.units import FIRST_SEGMENTATION
 
@@ -223,8 +224,6 @@ class NgramLinear:
 
     def save(self, folder: Path) -> None:
         """Write ``model.json`` (labels and n-grams, in the order of the weights) and ``weights.safetensors``."""
-        from safetensors.numpy import save_file
-
         folder.mkdir(parents=True, exist_ok=True)
         head = {
             "labels": self.labels,
@@ -243,7 +242,7 @@ class NgramLinear:
         }
         if self.solution.scale is not None:
             arrays["scale"] = self.solution.scale
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "weights.safetensors")
+        write_arrays(folder / "weights.safetensors", arrays)
 
 
 def restored(folder: Path) -> NgramLinear:

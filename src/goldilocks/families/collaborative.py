@@ -38,6 +38,7 @@ from goldilocks.records import (
     Text,
     Workload,
 )
+from goldilocks.support.safetensors_file import write_arrays
 from goldilocks.support.text import units
 from goldilocks.support.text.units import SEGMENTATION
 
@@ -274,8 +275,6 @@ class Collaborative:
 
     def save(self, folder: Path) -> None:
         """Write ``collaborative.json`` (items and words) and ``items.safetensors``."""
-        from safetensors.numpy import save_file
-
         folder.mkdir(parents=True, exist_ok=True)
         raw = {
             "name": self.name,
@@ -286,7 +285,7 @@ class Collaborative:
         }
         (folder / "collaborative.json").write_text(json.dumps(raw, ensure_ascii=True), encoding="utf-8")
         arrays = {"popularity": self.popularity, "weights": self.weights, **self.arrays}
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "items.safetensors")
+        write_arrays(folder / "items.safetensors", arrays)
 
 
 def _liked(item: Text, right: Gold) -> list[str]:

@@ -35,6 +35,7 @@ from goldilocks.records import (
     Workload,
     as_text,
 )
+from goldilocks.support.safetensors_file import write_arrays
 from goldilocks.support.text.units import FIRST_SEGMENTATION, SEGMENTATION, references, units
 
 if TYPE_CHECKING:
@@ -225,15 +226,13 @@ class Nearest:
 
     def save(self, folder: Path) -> None:
         """Write ``extractive.json`` (answers and words) and ``values.safetensors``."""
-        from safetensors.numpy import save_file
-
         folder.mkdir(parents=True, exist_ok=True)
         raw: dict[str, Any] = {"name": "nearest", "answers": self.answers, "words": list(self.place)}
         raw["segmentation"] = self.segmentation
         (folder / "extractive.json").write_text(json.dumps(raw), encoding="utf-8")
         table = self._table([]).T.tocsr() if self.values is None else self.values
         arrays = {"idf": self.idf, "values": table.data, "columns": table.indices, "starts": table.indptr}
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "values.safetensors")
+        write_arrays(folder / "values.safetensors", arrays)
 
 
 def _from_arrays(

@@ -33,6 +33,7 @@ from goldilocks.classical.sentence_features import (
 from goldilocks.errors import InputError
 from goldilocks.families._shared import from_scratch
 from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, Workload
+from goldilocks.support.safetensors_file import write_arrays
 from goldilocks.support.text.units import chinese, references, units
 
 if TYPE_CHECKING:
@@ -200,19 +201,16 @@ class SentenceRanker:
 
     def save(self, folder: Path) -> None:
         """Write ``extractive_linear.json`` (words) and ``weights.safetensors``."""
-        from safetensors.numpy import save_file
-
         folder.mkdir(parents=True, exist_ok=True)
         raw = {"idf": self.idf, "rarest": self.rarest, "between": self.between, "clauses": self.clauses}
         (folder / "extractive_linear.json").write_text(json.dumps(raw, ensure_ascii=True), encoding="utf-8")
         arrays: dict[str, npt.NDArray[Any]] = {
             "lengths": self.lengths,
-            "mean": self.scale.mean,
-            "deviation": self.scale.deviation,
+            **self.scale.arrays(),
             "known": self.known,
             **self.weights.arrays(),
         }
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "weights.safetensors")
+        write_arrays(folder / "weights.safetensors", arrays)
 
 
 def _whole(item: Text) -> str:

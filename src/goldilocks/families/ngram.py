@@ -45,6 +45,7 @@ from goldilocks.records import (
     Text,
     Workload,
 )
+from goldilocks.support.safetensors_file import write_arrays
 from goldilocks.support.text.units import (
     FIRST_SEGMENTATION,
     SEGMENTATION,
@@ -254,8 +255,6 @@ class NgramModel:
 
     def save(self, folder: Path) -> None:
         """Write ``ngram.json`` (vocabularies) and ``counts.safetensors``."""
-        from safetensors.numpy import save_file
-
         folder.mkdir(parents=True, exist_ok=True)
         raw: dict[str, Any] = {"unit": self.unit, "output": self.output, "seed": self.seed, "most": self.max_tokens}
         raw["generation"] = generation_to_plain(self.generation)
@@ -263,7 +262,7 @@ class NgramModel:
         raw |= {"pieces": self.vocabulary.known, "letters": self.alphabet.known}
         (folder / "ngram.json").write_text(json.dumps(raw), encoding="utf-8")
         arrays = self.grams.arrays("grams") | self.spelling.arrays("spelling")
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "counts.safetensors")
+        write_arrays(folder / "counts.safetensors", arrays)
 
 
 class _NgramRow(NextTokenModel):

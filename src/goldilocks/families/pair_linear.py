@@ -38,6 +38,7 @@ from goldilocks.records import (
     Workload,
     labels_of,
 )
+from goldilocks.support.safetensors_file import write_arrays
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -223,8 +224,6 @@ class PairLinear:
 
     def save(self, folder: Path) -> None:
         """Write ``pair_linear.json`` (document frequencies) and ``weights.safetensors``."""
-        from safetensors.numpy import save_file
-
         folder.mkdir(parents=True, exist_ok=True)
         raw: dict[str, Any] = {
             "name": self.name,
@@ -238,12 +237,11 @@ class PairLinear:
         (folder / "pair_linear.json").write_text(json.dumps(raw, ensure_ascii=True), encoding="utf-8")
         arrays: dict[str, npt.NDArray[Any]] = {
             "directions": self.profiles.directions,
-            "mean": self.scale.mean,
-            "deviation": self.scale.deviation,
+            **self.scale.arrays(),
             "known": self.known,
             **self.weights.arrays(),
         }
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "weights.safetensors")
+        write_arrays(folder / "weights.safetensors", arrays)
 
 
 def _sides(item: Text) -> tuple[str, ...]:

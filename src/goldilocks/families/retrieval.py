@@ -29,6 +29,7 @@ from goldilocks.classical.reply_index import Field
 from goldilocks.errors import InputError
 from goldilocks.families._shared import from_scratch
 from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, Workload
+from goldilocks.support.safetensors_file import write_arrays
 from goldilocks.support.text.units import SEGMENTATION, normalised, references
 
 if TYPE_CHECKING:
@@ -205,8 +206,6 @@ class Retrieval:
 
     def save(self, folder: Path) -> None:
         """Write ``retrieval.json`` (replies and words) and ``index.safetensors``."""
-        from safetensors.numpy import save_file
-
         folder.mkdir(parents=True, exist_ok=True)
         named = dict(zip(("last", "before"), self.fields, strict=True))
         raw: dict[str, Any] = {
@@ -219,7 +218,7 @@ class Retrieval:
         }
         (folder / "retrieval.json").write_text(json.dumps(raw, ensure_ascii=True), encoding="utf-8")
         arrays = {key: array for name, own in named.items() for key, array in reply_index.arrays_of(own, name).items()}
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "index.safetensors")
+        write_arrays(folder / "index.safetensors", arrays)
 
 
 def _grams(text: str) -> Counter[str]:

@@ -23,6 +23,7 @@ from goldilocks.classical.span_candidates import DENSE, Candidates, SpanGenerato
 from goldilocks.errors import InputError
 from goldilocks.families._shared import from_scratch
 from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, Workload
+from goldilocks.support.safetensors_file import write_arrays
 
 if TYPE_CHECKING:
     from goldilocks.protocols import OneShotEstimator
@@ -183,18 +184,15 @@ class SpanRanker:
 
     def save(self, folder: Path) -> None:
         """Write ``span_linear.json`` (counts) and ``weights.safetensors``."""
-        from safetensors.numpy import save_file
-
         folder.mkdir(parents=True, exist_ok=True)
         raw = {"generator": self.generator.to_plain(), "may_be_empty": self.may_be_empty}
         (folder / "span_linear.json").write_text(json.dumps(raw, ensure_ascii=True), encoding="utf-8")
         arrays: dict[str, npt.NDArray[Any]] = {
-            "mean": self.scale.mean,
-            "deviation": self.scale.deviation,
+            **self.scale.arrays(),
             "known": self.known,
             **self.weights.arrays(),
         }
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "weights.safetensors")
+        write_arrays(folder / "weights.safetensors", arrays)
 
 
 def _pair(item: Text) -> tuple[str, str]:

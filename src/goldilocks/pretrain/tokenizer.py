@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.errors import InputError, MissingError
+from goldilocks.nets.hub.checkpoint import tokenizer_file
 from goldilocks.support.files import write_text
 
 if TYPE_CHECKING:
@@ -206,12 +207,7 @@ def read(folder: Path, required: Sequence[str]) -> Vocabulary:
     """
     from tokenizers import Tokenizer
 
-    path = folder / "tokenizer.json"
-    if not path.exists():
-        raise MissingError(
-            f"{path}: there is no such file; write it with "
-            "transformers.AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)."
-        )
+    path = tokenizer_file(folder)
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception

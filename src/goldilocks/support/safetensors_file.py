@@ -1,4 +1,6 @@
-"""A safetensors file checked from its bytes, before any library maps it: its header, then whether weights are finite.
+"""Safetensors files: arrays are written to one, and one is checked from its bytes before any library maps it.
+
+Checked are its header, then whether weights are finite.
 
 Format (https://github.com/huggingface/safetensors): eight bytes with the header's length, the header (JSON: name ->
 dtype, shape, offsets), the data without holes or overlaps.
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from goldilocks.errors import IntegrityError
 
@@ -25,6 +28,13 @@ _BITS = {
 _EXPONENT = {"BF16": ("<u2", 0x7F80), "F16": ("<u2", 0x7C00), "F32": ("<u4", 0x7F800000), "F64": ("<u8", 0x7FF << 52)}
 """Numbers whose exponent has all bits set are infinite or not a number (IEEE 754)."""
 _CHUNK = 1 << 22
+
+
+def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write NumPy arrays, of any memory layout, as a safetensors file."""
+    from safetensors.numpy import save_file
+
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
 
 
 def check_header(path: Path) -> dict[str, tuple[str, int, int]]:
