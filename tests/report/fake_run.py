@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,8 +42,9 @@ FINGERPRINT = "0123456789abcdef"
 RUNGS = (0.1, 0.3, 1.0)
 TASK_YAML = "name: banking-intents\ntask: text_classification\ndata:\n  train: train.jsonl\nbudget: 20m\n"
 
-# family, model, method, loss when finished, cost per request in ms, MB, parameters, seconds of a full run
-ROWS: tuple[tuple[str, str, str, float, float, float, int, float], ...] = (
+Row = tuple[str, str, str, float, float, float, int, float]
+"""Family, model, method, loss when finished, cost per request in ms, MB, parameters, seconds of a full run."""
+ROWS: tuple[Row, ...] = (
     ("majority", "majority", "scratch", 0.982, 0.002, 0.01, 77, 0.1),
     ("naive_bayes", "nb-word-1-2", "scratch", 0.187, 0.11, 4.1, 1_200_000, 0.8),
     ("tfidf_linear", "tfidf-word-char", "scratch", 0.094, 0.9, 21.0, 5_200_000, 6.5),
@@ -56,6 +57,13 @@ ROWS: tuple[tuple[str, str, str, float, float, float, int, float], ...] = (
     ("encoder", "all-MiniLM-L6-v2", "lora", 0.069, 8.8, 90.9, 22_700_000, 118.0),
     ("encoder", "all-MiniLM-L6-v2", "top_layers", 0.0672, 8.8, 90.9, 22_700_000, 73.0),
     ("encoder", "all-MiniLM-L6-v2", "full", 0.0668, 8.8, 90.9, 22_700_000, 142.0),
+)
+
+
+EXCLUDED = (
+    Excluded("encoder/bert-base-german/full", "speaks de, the data are en"),
+    Excluded("encoder/bert-base-german/lora", "speaks de, the data are en"),
+    Excluded("decoder/gemma3-270m/lora", "licence gemma is not among apache-2.0, mit"),
 )
 
 
@@ -92,7 +100,7 @@ def envelope(points: dict[str, tuple[float, float]]) -> tuple[AlphaRange, ...]:
     return tuple(result)
 
 
-def many_rows(n: int) -> tuple[tuple[str, str, str, float, float, float, int, float], ...]:
+def many_rows(n: int) -> tuple[Row, ...]:
     dice = random.Random(1)
     sizes = [4.4, 11.2, 14.5, 22.7, 33.4, 66.4, 109.5, 278.0]
     result = list(ROWS)
@@ -106,7 +114,7 @@ def many_rows(n: int) -> tuple[tuple[str, str, str, float, float, float, int, fl
 
 
 def make_run(
-    rows: Sequence[tuple[str, str, str, float, float, float, int, float]] = ROWS,
+    rows: Sequence[Row] = ROWS,
     *,
     labels: Sequence[str] = ("balance", "card arrival", "lost card", "refund", "top up failed", "transfer 转账"),
     tied: Sequence[str] = ("encoder/all-MiniLM-L6-v2/full", "encoder/all-MiniLM-L6-v2/lora"),
@@ -118,81 +126,103 @@ def make_run(
     n_test: int = 1000,
 ) -> Run:
     """A run with the given candidates; losses and costs are those of the rows."""
-    prices = Prices()
     trials = _trials(rows, stopped, objective.alpha)
-    standings: list[Standing] = []
-    points: dict[str, tuple[float, float]] = {}
-    for family, model, method, loss, ms, mb, parameters, seconds in rows:
-        name = f"{family}/{model}/{method}"
-        done = name not in stopped
-        monthly = Cost(
-            tuning=seconds / 3600 * prices.cpu_hour / objective.horizon_months,
-            labour=0.0,
-            requests=objective.requests_per_month * ms / 1000 / 3600 * prices.cpu_hour,
-            memory=(0.15 + mb / 250) * prices.memory_gb_month,
-            storage=mb / 1000 * prices.storage_gb_month,
-        )
-        if done and name not in beyond:
-            points[name] = (monthly.total, loss)
-        standings.append(
-            Standing(
-                candidate=name, family=family, model=model, method=method, parameters=parameters, licence="apache-2.0",
-                status="raced" if done else "stopped", share=1.0 if done else 0.3,
-                seconds=seconds if done else seconds / 3,
-                reason="" if done else "stopped at 30% of its run: no further purchase was worth its price",
-                score=measured(1 - loss if done else 1 - loss * 1.6 if loss < 0.5 else 0.02),
-                footprint=Footprint(0.4, measured(ms, 64, "ms"), Measured(ms * 1.3, ms * 1.2, ms * 1.5, 64, "ms"),
-                                    1000 / ms * 3, int(150e6 + mb * 4e6), int(mb * 1e6)) if done else None,
-                cost=monthly if done else None,
-            )
-        )  # fmt: skip
+    standings = [_standing(row, objective, done="/".join(row[:3]) not in stopped) for row in rows]
+    points = {
+        standing.candidate: (standing.cost.total, row[3])
+        for standing, row in zip(standings, rows, strict=True)
+        if standing.cost is not None and standing.candidate not in beyond
+    }
     total = {name: cost + objective.alpha * loss for name, (cost, loss) in points.items()}
-    best = min(total, key=lambda name: total[name])
-    winner = winner if winner in total else best
-
-    def finish(standing: Standing) -> Standing:
-        name = standing.candidate
-        if name in beyond:
-            return replace(standing, status="excluded", reason="latency_p95_ms: measured 11.4 ms, limit 10 ms")
-        if name not in total:
-            return standing
-        gap = total[name] - total[best]
-        spread_ = 0.012 * objective.alpha if name != best else 0.0
-        status = "winner" if name == winner else "tied" if name in (*tied, best) else "raced"
-        return replace(
-            standing,
-            status=status,
-            J=total[name],
-            gap=Measured(gap, gap - spread_, gap + spread_, 1000, "USD per month"),
-            p_value=None if name == best else 0.4 if status in ("winner", "tied") else 0.0002 if gap > 200 else 0.012,
-            reason="lowest expected J" if status == "winner" else "",
-        )
-
-    standings = sorted(
-        (finish(standing) for standing in standings), key=lambda entry: (entry.J is None, entry.J or 0.0)
-    )
-    outs = (
-        Excluded("encoder/bert-base-german/full", "speaks de, the data are en"),
-        Excluded("encoder/bert-base-german/lora", "speaks de, the data are en"),
-        Excluded("decoder/gemma3-270m/lora", "licence gemma is not among apache-2.0, mit"),
-    )
-    for excluded in outs:
+    winner = winner if winner in total else min(total, key=lambda name: total[name])
+    compared = [
+        replace(standing, status="excluded", reason="latency_p95_ms: measured 11.4 ms, limit 10 ms")
+        if standing.candidate in beyond
+        else _compared(standing, total, winner, tied, objective.alpha)
+        for standing in standings
+    ]
+    compared.sort(key=lambda standing: (standing.J is None, standing.J or 0.0))
+    for excluded in EXCLUDED:
         family, model, method = excluded.candidate.split("/")
-        standings.append(Standing(excluded.candidate, family, model, method, "excluded", excluded.reason))
-    standings.append(
+        compared.append(Standing(excluded.candidate, family, model, method, "excluded", excluded.reason))
+    compared.append(
         Standing("recurrent/birnn-256/scratch", "recurrent", "birnn-256", "scratch", "stopped",
                  "never bought: no further purchase was worth its price")
     )  # fmt: skip
+    decision = _decision(compared, winner, envelope(points), objective, trials, n_test)
+    return Run(
+        decision=decision,
+        profile=_profile(labels),
+        findings=_findings(),
+        screening=_screening(rows) if with_screening else None,
+        trials=trials,
+        pool=_pool(rows),
+        evaluation=evaluation(labels, n_test),
+        task_yaml=TASK_YAML,
+    )
+
+
+def _standing(row: Row, objective: Objective, *, done: bool) -> Standing:
+    """A candidate with its cost and footprint, if it is done, before any comparison."""
+    family, model, method, loss, ms, mb, parameters, seconds = row
+    prices = Prices()
+    monthly = Cost(
+        tuning=seconds / 3600 * prices.cpu_hour / objective.horizon_months,
+        labour=0.0,
+        requests=objective.requests_per_month * ms / 1000 / 3600 * prices.cpu_hour,
+        memory=(0.15 + mb / 250) * prices.memory_gb_month,
+        storage=mb / 1000 * prices.storage_gb_month,
+    )
+    return Standing(
+        candidate=f"{family}/{model}/{method}", family=family, model=model, method=method, parameters=parameters,
+        licence="apache-2.0", status="raced" if done else "stopped", share=1.0 if done else 0.3,
+        seconds=seconds if done else seconds / 3,
+        reason="" if done else "stopped at 30% of its run: no further purchase was worth its price",
+        score=measured(1 - loss if done else 1 - loss * 1.6 if loss < 0.5 else 0.02),
+        footprint=Footprint(0.4, measured(ms, 64, "ms"), Measured(ms * 1.3, ms * 1.2, ms * 1.5, 64, "ms"),
+                            1000 / ms * 3, int(150e6 + mb * 4e6), int(mb * 1e6)) if done else None,
+        cost=monthly if done else None,
+    )  # fmt: skip
+
+
+def _compared(
+    standing: Standing, total: Mapping[str, float], winner: str, tied: Sequence[str], alpha: float
+) -> Standing:
+    """The candidate with its gap to the lowest J, if it has one; ``total``: candidate -> J."""
+    name, best = standing.candidate, min(total, key=lambda name: total[name])
+    if name not in total:
+        return standing
+    gap = total[name] - total[best]
+    half = 0.012 * alpha if name != best else 0.0
+    status = "winner" if name == winner else "tied" if name in (*tied, best) else "raced"
+    return replace(
+        standing,
+        status=status,
+        J=total[name],
+        gap=Measured(gap, gap - half, gap + half, 1000, "USD per month"),
+        p_value=None if name == best else 0.4 if status in ("winner", "tied") else 0.0002 if gap > 200 else 0.012,
+        reason="lowest expected J" if status == "winner" else "",
+    )
+
+
+def _decision(
+    standings: Sequence[Standing],
+    winner: str,
+    ranges: tuple[AlphaRange, ...],
+    objective: Objective,
+    trials: Sequence[Trial],
+    n_test: int,
+) -> Decision:
     won = next(standing for standing in standings if standing.candidate == winner)
     names_tied = tuple(standing.candidate for standing in standings if standing.status in ("winner", "tied"))
     assert won.score is not None
-    decision = Decision(
+    return Decision(
         winner=won,
         tied=names_tied,
-        map=envelope(points),
+        map=ranges,
         candidates=tuple(standings),
         objective=objective,
-        prices=prices,
+        prices=Prices(),
         alpha=objective.alpha,
         metric="macro_f1",
         sentence=f"Use {won.candidate}: macro_f1 {won.score.value:.3f} ({won.score.low:.3f} "
@@ -208,19 +238,9 @@ def make_run(
         test_score=measured(0.921, n_test) if n_test else None,
         test_scores={"macro_f1": measured(0.921, n_test), "accuracy": measured(0.924, n_test)} if n_test else {},
     )  # fmt: skip
-    return Run(
-        decision=decision,
-        profile=_profile(labels),
-        findings=_findings(),
-        screening=_screening(rows) if with_screening else None,
-        trials=trials,
-        pool=_pool(rows, outs),
-        evaluation=evaluation(labels, n_test),
-        task_yaml=TASK_YAML,
-    )
 
 
-def _trials(rows: Sequence[tuple[str, str, str, float, float, float, int, float]], stopped: Sequence[str],
+def _trials(rows: Sequence[Row], stopped: Sequence[str],
             alpha: float) -> tuple[Trial, ...]:  # fmt: skip
     result: list[Trial] = []
     elapsed = 3.2
@@ -266,7 +286,7 @@ def _findings() -> tuple[Finding, ...]:
     )  # fmt: skip
 
 
-def _screening(rows: Sequence[tuple[str, str, str, float, float, float, int, float]]) -> Screening:
+def _screening(rows: Sequence[Row]) -> Screening:
     models = {f"{row[0]}/{row[1]}": row for row in rows if row[0] in ("encoder", "static_embedding", "recurrent")}
     by_loss = sorted(models, key=lambda name: models[name][3])
     by_size = sorted(models, key=lambda name: -models[name][6])
@@ -284,14 +304,14 @@ def _screening(rows: Sequence[tuple[str, str, str, float, float, float, int, flo
                      FINGERPRINT)  # fmt: skip
 
 
-def _pool(rows: Sequence[tuple[str, str, str, float, float, float, int, float]], outs: tuple[Excluded, ...]) -> Pool:
+def _pool(rows: Sequence[Row]) -> Pool:
     candidates = tuple(
         Candidate(
             ModelInfo(model, family, "builtin", family, "none", ("*",), "apache-2.0", parameters, int(mb * 1e6)), method
         )
         for family, model, method, _, _, mb, parameters, _ in rows
     )
-    return Pool(candidates, {candidate.name: Forecast(10.0, 5e8) for candidate in candidates}, outs)
+    return Pool(candidates, {candidate.name: Forecast(10.0, 5e8) for candidate in candidates}, EXCLUDED)
 
 
 def evaluation(labels: Sequence[str], n_test: int) -> Evaluation:

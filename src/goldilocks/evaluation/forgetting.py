@@ -129,40 +129,21 @@ def forgetting_of(metric: Metric, part: str, domains: Sequence[DomainAnswers], *
         InputError: a data set has no rows, or not one answer for each.
     """
     domains = [domain.over_own_classes(metric) for domain in domains]
-    # Fewer draws are made of a large data set: all take part in as many as there are of each.
-    weights = [bootstrap_weights(len(domain.gold), _DRAWS, seed + index) for index, domain in enumerate(domains)]
-    count = min(map(len, weights))
-    values = np.array(
-        [
-            [score(metric, answered.gold, answers) for answers in (answered.before, answered.after)]
-            for answered in domains
-        ]
-    )
-    drawn = np.stack(
-        [
-            [
-                centred(draws(metric, answered.gold, answers, table[:count]), value)
-                for answers, value in zip((answered.before, answered.after), pair, strict=True)
-            ]
-            for answered, table, pair in zip(domains, weights, values, strict=True)
-        ]
-    )  # (n_domains, 2, n_draws)
+    values, drawn = _resampled(metric, domains, seed)
     rows = [len(domain.gold) for domain in domains]
     widest = metric.RANGE[1] - metric.RANGE[0]
     scores = tuple(
         DomainScore(
-            answered.name,
-            answered.old,
-            measured(metric, answered.gold, answered.before, seed=seed),
-            measured(metric, answered.gold, answered.after, seed=seed),
-            _with_interval(
-                values[index, 1] - values[index, 0], drawn[index, 1] - drawn[index, 0], [rows[index]], widest
-            ),
-            answered.unseen,
+            domain.name,
+            domain.old,
+            measured(metric, domain.gold, domain.before, seed=seed),
+            measured(metric, domain.gold, domain.after, seed=seed),
+            _with_interval(values[i, 1] - values[i, 0], drawn[i, 1] - drawn[i, 0], [rows[i]], widest),
+            domain.unseen,
         )
-        for index, answered in enumerate(domains)
+        for i, domain in enumerate(domains)
     )
-    old = [index for index, domain in enumerate(domains) if domain.old]
+    old = [i for i, domain in enumerate(domains) if domain.old]
     sign = 1 if metric.HIGHER_IS_BETTER else -1
     lost, lost_drawn = sign * (values[:, 0] - values[:, 1]), sign * (drawn[:, 0] - drawn[:, 1])
     average = _with_interval(values[:, 1].mean(), drawn[:, 1].mean(0), rows, widest)
@@ -171,10 +152,28 @@ def forgetting_of(metric: Metric, part: str, domains: Sequence[DomainAnswers], *
         part,
         scores,
         replace(average, low=low, high=high),
-        _with_interval(lost[old].mean(), lost_drawn[old].mean(0), [rows[index] for index in old], widest)
-        if old
-        else None,
+        _with_interval(lost[old].mean(), lost_drawn[old].mean(0), [rows[i] for i in old], widest) if old else None,
     )
+
+
+def _resampled(metric: Metric, domains: Sequence[DomainAnswers], seed: int) -> tuple[Floats, Floats]:
+    """Scores before and after ``(n_domains, 2)``, and their resampled errors ``(n_domains, 2, n_draws)``."""
+    # Fewer draws are made of a large data set: all take part in as many as there are of each.
+    weights = [bootstrap_weights(len(domain.gold), _DRAWS, seed + i) for i, domain in enumerate(domains)]
+    count = min(map(len, weights))
+    values = np.array(
+        [[score(metric, domain.gold, answers) for answers in (domain.before, domain.after)] for domain in domains]
+    )
+    drawn = np.stack(
+        [
+            [
+                centred(draws(metric, domain.gold, answers, table[:count]), value)
+                for answers, value in zip((domain.before, domain.after), pair, strict=True)
+            ]
+            for domain, table, pair in zip(domains, weights, values, strict=True)
+        ]
+    )
+    return values, drawn
 
 
 def _with_interval(value: float, drawn: Floats, rows: Sequence[int], widest: float) -> Measured:
