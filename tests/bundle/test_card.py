@@ -42,8 +42,9 @@ def test_licence_and_base_model_of_a_hub_model_are_in_the_head(folder: Path) -> 
 
 
 def test_card_has_decision_scores_use_limitations_and_origin(folder: Path) -> None:
-    text = (folder / "README.md").read_text()
+    text, info = (folder / "README.md").read_text(), load(folder).info
 
+    assert f"\n# {info.family}/{info.model}/{info.method} for " in text
     for section in ("## Scores", "## Intended use", "## Limitations", "## How to use", "## Reproduce"):
         assert section in text
     assert "is worth its price." in text
@@ -61,7 +62,7 @@ def test_footprint_names_the_machine_it_was_measured_on(folder: Path) -> None:
     text = card(load(folder).info, replace(chosen, winner=replace(chosen.winner, footprint=measured)))
 
     machine = chosen.machine
-    assert f"Measured on {machine.name} ({machine.cores} cores): 1.2 ms for one text" in text
+    assert f"Measured on {machine.name} (CPU cores: {machine.cores}): 1.2 ms for one text" in text
     assert "1,234 texts per second in batches, 50 MB of memory, 2.5 MB on disk." in text
 
 

@@ -148,9 +148,8 @@ def _result(info: BundleInfo, part: str, scores: Mapping[str, Measured]) -> dict
 
 
 def _title(info: BundleInfo) -> str:
-    title = _("# {model}, {method}, for {task}").format(
-        model=info.model, method=info.method.replace("_", " "), task=localised(info.task.replace("_", " "))
-    )
+    candidate = f"{info.family}/{info.model}/{info.method}"
+    title = _("# {candidate} for {task}").format(candidate=candidate, task=localised(info.task.replace("_", " ")))
     return f"{title}\n\n{info.decision}"
 
 
@@ -224,7 +223,7 @@ def _limits(info: BundleInfo, decision: Decision | None) -> str:
     footprint = decision.winner.footprint if decision else None
     if decision and footprint:
         lines.append(
-            f"- Measured on {decision.machine.name} ({decision.machine.cores} cores): "
+            f"- Measured on {decision.machine.name} (CPU cores: {decision.machine.cores}): "
             f"{footprint.latency_p95_ms.value:.1f} ms for one text (95th percentile), "
             f"{footprint.texts_per_second:,.0f} texts per second in batches, "
             f"{footprint.memory_bytes / 1e6:,.0f} MB of memory, {footprint.size_bytes / 1e6:,.1f} MB on disk."
