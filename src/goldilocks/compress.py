@@ -26,7 +26,7 @@ from goldilocks.judge import labelled_rows
 from goldilocks.protocols import Calibration, PretrainedModel, TracksSpending
 from goldilocks.records import Compression, CompressionTrial, Footprint, Part, Text, as_text
 from goldilocks.selection.footprint_process import footprint_of
-from goldilocks.support.files import sha256_of, to_json, try_writing, write_text
+from goldilocks.support.files import check_apart, sha256_of, to_json, try_writing, write_text
 
 MAX_LOSS = 0.01
 
@@ -84,10 +84,9 @@ def compress_bundle(
     """
     settings = settings or CompressionSettings()
     _check_settings(settings)
-    if out.absolute() == bundle.absolute():
-        raise InputError(f"{out}: is the bundle itself, which is kept; choose another --out.")
     check_target(out.absolute())
     original = load(bundle)
+    check_apart(out, bundle, data, settings.texts)
     _check_compressible(original)
     loaded = one_domain(original, settings.domain)
     part = labelled_rows(loaded, data, fields or {}, sentences=settings.sentences)

@@ -15,7 +15,7 @@ from goldilocks.bundle.read import load
 from goldilocks.errors import GoldilocksError, InputError, MissingError
 from goldilocks.protocols import HasPrecisions, TracksSpending
 from goldilocks.records import Exported, ExportSettings
-from goldilocks.support.files import write_text
+from goldilocks.support.files import check_apart, write_text
 
 
 def export_bundle(bundle: Path, target: str, out: Path, precision: str = "", *, domain: str | None = None) -> Exported:
@@ -47,6 +47,7 @@ def export_bundle(bundle: Path, target: str, out: Path, precision: str = "", *, 
     if missing:
         raise MissingError(f"--to {target}: {missing}")
     loaded = one_domain(load(bundle), domain)
+    check_apart(out, bundle)
     if isinstance(loaded.model, TracksSpending):
         raise InputError(f"{bundle}: its model answers at an endpoint, so there are no weights to export.")
     reason = exporter.incompatibility(loaded.model)

@@ -117,9 +117,13 @@ def test_settings_that_cannot_be_used_are_named(
     assert not list(tmp_path.iterdir())
 
 
-def test_bundle_itself_is_never_overwritten(folder: Path) -> None:
-    with pytest.raises(InputError, match="is the bundle itself, which is kept"):
-        compress_bundle(folder / "bundle", str(folder / "dev.csv"), folder / "bundle")
+@pytest.mark.parametrize(
+    ("out", "words"), [("bundle", "would be overwritten"), ("bundle/small", "lies in .*bundle, which must not change")]
+)
+def test_bundle_itself_is_never_written_to(folder: Path, out: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        compress_bundle(folder / "bundle", str(folder / "dev.csv"), folder / out)
+    assert verify(folder / "bundle").ok
 
 
 def test_model_behind_an_endpoint_is_not_compressed(

@@ -4,7 +4,7 @@ import pytest
 
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.records import Measured
-from goldilocks.support.files import append_line, read_record, sha256_of, to_json, try_writing, write_bytes
+from goldilocks.support.files import append_line, check_apart, read_record, sha256_of, to_json, try_writing, write_bytes
 
 
 def test_record_comes_back_from_json(tmp_path: Path) -> None:
@@ -53,6 +53,20 @@ def test_place_that_cannot_be_written_to_is_named_and_not_the_file_beside_it(
     for tried in (try_writing, lambda path: write_bytes(path, b"x")):
         with pytest.raises(InputError, match=r"/a\.json: cannot be written \(Permission denied\)"):
             tried(tmp_path / "a.json")
+
+
+def test_output_is_not_one_of_the_inputs_nor_in_the_folder_of_one(tmp_path: Path) -> None:
+    data, bundle = tmp_path / "data.csv", tmp_path / "bundle"
+    data.touch()
+    bundle.mkdir()
+    (tmp_path / "symbolic").symlink_to(data)
+    (tmp_path / "hard").hardlink_to(data)
+    for same in (data, tmp_path / "bundle" / ".." / "data.csv", tmp_path / "symbolic", tmp_path / "hard", bundle):
+        with pytest.raises(InputError, match="is read by this command and would be overwritten"):
+            check_apart(same, str(data), bundle)
+    with pytest.raises(InputError, match=r"new/out.json: lies in .*bundle, which must not change"):
+        check_apart(bundle / "new" / "out.json", data, bundle)
+    check_apart(tmp_path / "bundle2", data, bundle, None, "pypi://package/data.csv", "x" * 5_000)
 
 
 def test_sha256_is_that_of_the_standard(tmp_path: Path) -> None:

@@ -46,12 +46,13 @@ def evaluate(
 
     Example: goldilocks evaluate run/bundle other.csv --field text=body --field label=topic --out evaluation.json
     """
+    from goldilocks.bundle.layout import INFO
     from goldilocks.cli.console import console, say_json
     from goldilocks.cli.tables import evaluation_tables
     from goldilocks.errors import InputError
     from goldilocks.evaluation.stored import to_stored
     from goldilocks.judge import evaluate_bundle
-    from goldilocks.support.files import try_writing, write_text
+    from goldilocks.support.files import check_apart, try_writing, write_text
     from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
 
     allow_unsafe_execution(unsafe_execution)
@@ -60,6 +61,7 @@ def evaluate(
     if not samples and any(value is not None for value in drawn.values()):
         raise InputError("--temperature, --top-p and --seed apply to --samples; add it, or omit them.")
     if out:
+        check_apart(out, bundle if (bundle / INFO).is_file() else None, data)
         try_writing(out)
     evaluation = evaluate_bundle(bundle, data, named, sentences=sentences, samples=samples, drawn=drawn, domain=domain)
     if out:

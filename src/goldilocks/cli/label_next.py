@@ -49,7 +49,9 @@ def label_next(
     from goldilocks import label_next as labelling
     from goldilocks.cli.console import say
     from goldilocks.data.annotation_files import AnnotationRow, write_annotation_file
+    from goldilocks.support.files import check_apart
 
+    check_apart(out, pool, labelled)
     chosen = labelling.label_next(source, pool, count=count, strategy=strategy, labelled=labelled, seed=seed)
     rows = [AnnotationRow(row.number, row.item, row.suggestion, row.score) for row in chosen.rows]
     write_annotation_file(out, form, rows, chosen.columns, chosen.output)

@@ -98,8 +98,11 @@ def predict(
     from goldilocks.bundle.generation import generation_request
     from goldilocks.bundle.read import load
     from goldilocks.data.unlabelled import CopiedColumns, arriving, columns_of
+    from goldilocks.support.files import check_apart
 
     model = load(bundle)
+    if out:
+        check_apart(out, bundle, file)
     sampling = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "seed": seed}
     generation = generation_request(model, {"max_tokens": max_tokens, "stops": stops_of(stop), **sampling})
     task = plugins.load("tasks", model.info.task)

@@ -40,6 +40,29 @@ def try_writing(path: Path) -> None:
         _write(beside, b"")
 
 
+def check_apart(out: Path, *inputs: Path | str | None) -> None:
+    """See that writing to ``out`` changes none of the inputs of a command.
+
+    Args:
+        out: File or folder to write to.
+        inputs: Files and folders that are only read; addresses of another kind are passed over.
+
+    Raises:
+        InputError: ``out`` is an input, or lies in the folder of one.
+    """
+    target, linked = out.resolve(), False
+    for given in inputs:
+        if given is None:
+            continue
+        source = Path(given).resolve()
+        with suppress(OSError):  # of a name that is too long
+            linked = target.exists() and source.exists() and target.samefile(source)
+        if target == source or linked:
+            raise InputError(f"{out}: is read by this command and would be overwritten; choose another --out.")
+        if target.is_relative_to(source):
+            raise InputError(f"{out}: lies in {given}, which must not change; choose another --out.")
+
+
 def _write(path: Path, content: bytes) -> None:
     with path.open("wb") as file:
         file.write(content)

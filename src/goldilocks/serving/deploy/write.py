@@ -20,7 +20,7 @@ from goldilocks.protocols import Engine, NeedsInstalled
 from goldilocks.serving.engine import version_of
 from goldilocks.serving.settings import model_name
 from goldilocks.serving.version import VERSION
-from goldilocks.support.files import read_object, write_text
+from goldilocks.support.files import check_apart, read_object, write_text
 
 _TEMPLATES = Path(__file__).parent / "templates"
 TARGETS: Mapping[str, tuple[str, ...]] = {
@@ -143,6 +143,7 @@ def write_deployment(bundle: Path, target: str, out: Path, deployment: Deploymen
         raise InputError(f"the target is {target!r}; there are: {', '.join(TARGETS)}.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: holds something already; name a new folder with --out.")
+    check_apart(out, bundle)
     # Prometheus and Grafana write {{ }} themselves.
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
