@@ -18,7 +18,11 @@ ROWS = "text,label\nrain falls,wet\nthe sun shines,dry\n"
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("out")
-    rows = "".join(f"rain falls on day {day},wet\nthe sun shines on day {day},dry\n" for day in range(20))
+    words = [
+        f"{first}{last}" for first in ("ba", "de", "ki", "lo", "mu", "sa") for last in ("ne", "ti", "ro", "la", "zu")
+    ]
+    texts = [" ".join(words[number : number + 5]) for number in range(25)]
+    rows = "".join(f"rain {text},wet\nsun {text[::-1]},dry\n" for text in texts)
     (folder / "train.csv").write_text(f"text,label\n{rows}")
     goldilocks.tune(str(folder / "train.csv"), "naive_bayes/word12/scratch", out=folder / "bundle")
     return folder / "bundle"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from served import ScriptedEngine, settings
+from served import ScriptedEngine, client, service_in, settings
 from test_serve_connections import answered, connected, request
 
 from goldilocks.errors import UnansweredError
@@ -186,3 +186,11 @@ def _until_ongoing(server: Server, count: int) -> None:
             return
         threading.Event().wait(0.005)
     raise AssertionError(f"never {count} ongoing requests")
+
+
+def test_responses_while_it_drains_announce_that_their_connection_closes(weather_bundle: Path) -> None:
+    with client(settings({"weather": weather_bundle}), lambda _: ScriptedEngine()) as api:
+        assert "connection" not in api.post("/v1/classify", json={"input": "rain"}).headers
+        service_in(api).stopping = True
+        for answer in (api.post("/v1/classify", json={"input": "rain"}), api.get("/v1/nothing")):
+            assert answer.headers["connection"] == "close"

@@ -198,3 +198,22 @@ def test_unread_bytes_that_are_no_request_do_not_keep_a_connection_open(
     service.recv(1000)  # by the layer of TLS, which has no request for the protocol
     loop.pass_time(1.0)
     assert transport.closed
+
+
+def test_a_request_that_came_when_the_service_stops_is_read(connection: tuple[Any, Loop, Transport]) -> None:
+    protocol, loop, transport = connection
+    transport.socket, client = socket.socketpair()
+    with transport.socket, client:
+        client.sendall(HEAD)  # in the socket, not yet read by the event loop
+        protocol.shutdown()
+        assert not transport.closed
+        protocol.data_received(transport.socket.recv(1000))
+        loop.pass_time(1.0)
+        assert not transport.closed  # while it is answered
+        assert protocol.cycle.keep_alive is False
+
+
+def test_an_idle_connection_is_closed_when_the_service_stops(connection: tuple[Any, Loop, Transport]) -> None:
+    protocol, _, transport = connection
+    protocol.shutdown()
+    assert transport.closed

@@ -80,6 +80,7 @@ def make_app(service: Service) -> FastAPI:
         limits=settings.limits,
         metrics=service.metrics,
         loopback=not service.access.required and not settings.allow_open,
+        stopping=lambda: service.stopping,
         telemetry=service.telemetry,
     )
     return app

@@ -80,6 +80,7 @@ class Gate:
         limits: RequestLimits,
         metrics: Metrics,
         loopback: bool,
+        stopping: Callable[[], bool],
         telemetry: Telemetry | None = None,
     ) -> None:
         """Wrap an app.
@@ -91,10 +92,11 @@ class Gate:
             metrics: Counts requests.
             loopback: Only names of this machine are accepted in ``Host``. Where there are no keys, no page of a
                 browser can then reach the service under a name of its own (DNS rebinding).
+            stopping: Whether the service is about to end, so that responses announce that their connection closes.
             telemetry: Where requests are traced to, if anywhere.
         """
         self._app, self._access, self._limits, self._metrics = app, access, limits, metrics
-        self._loopback, self._telemetry = loopback, telemetry
+        self._loopback, self._stopping, self._telemetry = loopback, stopping, telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -115,6 +117,8 @@ class Gate:
             if message["type"] == "http.response.start":
                 status, response_started = message["status"], True
                 message = {**message, "headers": [*message.get("headers", ()), *_headers(context)]}
+                if self._stopping():  # else the client's next request on this connection would fail
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         try:

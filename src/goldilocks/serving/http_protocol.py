@@ -92,6 +92,12 @@ class _TimedProtocol(H11Protocol):
         self._unwatch()
         super().resume_writing()
 
+    def shutdown(self) -> None:
+        if self._waits_for_a_head and not self.transport.is_closing() and _has_unread(self.transport):
+            self.loop.call_later(_AGAIN, self.shutdown)  # a request came just now; it is answered, and then no more
+        else:
+            super().shutdown()
+
     def timeout_keep_alive_handler(self) -> None:
         if self.transport.is_closing():
             return
