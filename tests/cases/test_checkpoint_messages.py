@@ -175,3 +175,56 @@ def test_adapter_without_its_base_is_named_for_what_it_is(tmp_path: Path, base: 
     nameless = adapter(tmp_path / "nameless", "", pair("x"))
     with pytest.raises(InputError, match="adapter of a base model that it does not name"):
         folder_of(str(nameless), offline=True)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"peft_type": "IA3"}, r"is an \(IA\)³ adapter of org/other, not a model; merge it first"),
+        ({"peft_type": "ADALORA"}, "is an AdaLoRA adapter of org/other"),
+        (
+            {"peft_type": "PROMPT_TUNING"},
+            r"holds a trained prompt \(PROMPT_TUNING\) of org/other, .* fine-tune it",
+        ),
+        ({"peft_type": "VERA"}, r"is an adapter \(VERA\) of org/other"),
+        ({"peft_type": None, "model_name": "org/other", "config": {}}, "in the format of the package adapters"),
+    ],
+)
+def test_other_kinds_of_adapter_are_named_for_what_they_are(tmp_path: Path, config: dict[str, Any], words: str) -> None:
+    base = "" if "model_name" in config else "org/other"
+    folder = adapter(tmp_path / "it", base, pair("x"), **config)
+    with pytest.raises(MissingError, match=words):
+        folder_of(str(folder), offline=True)
+
+
+# ----------------------------------------------------------------------------------------------------- other weights
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("pytorch_model.bin.index.json", "only there as pytorch_model.bin.index.json, a pickle"),
+        ("pytorch_model-00001-of-00002.bin", "only there as pytorch_model-00001-of-00002.bin, a pickle"),
+        ("tf_model.h5", "only there as tf_model.h5, for TensorFlow"),
+        ("flax_model.msgpack", "only there as flax_model.msgpack, for Flax"),
+        ("model.onnx", "only there as model.onnx, for ONNX Runtime"),
+        ("model_index.json", "is a pipeline of diffusers"),
+    ],
+)
+def test_weights_of_another_kind_are_named(tmp_path: Path, name: str, words: str) -> None:
+    folder = encoder_folder(tmp_path / "it")
+    (folder / "model.safetensors").rename(folder / name)
+    with pytest.raises(InputError, match=words):
+        folder_of(str(folder), offline=True)
+
+
+def test_pointer_of_git_lfs_is_named(tmp_path: Path) -> None:
+    from goldilocks.nets.hub.config import weight_names
+    from goldilocks.nets.hub.weights import hub_weights
+
+    folder = encoder_folder(tmp_path / "it")
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
+    (folder / "model.safetensors").write_text(pointer)
+    for read in (hub_weights, lambda it: weight_names(it / "model.safetensors")):
+        with pytest.raises(IntegrityError, match="is a pointer of Git LFS, not the weights; run `git lfs pull`"):
+            read(folder)

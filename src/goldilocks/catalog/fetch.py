@@ -23,6 +23,15 @@ from goldilocks.support.packages import in_package, required_folders
 from goldilocks.support.suggest import suggest
 
 _PICKLES = (".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
+_OTHER_WEIGHTS = {
+    ".h5": "TensorFlow",
+    "saved_model.pb": "TensorFlow",
+    ".tflite": "TensorFlow Lite",
+    ".msgpack": "Flax",
+    ".onnx": "ONNX Runtime",
+    "openvino_model.xml": "OpenVINO",
+}
+"""Ends of the names of weights that other frameworks read."""
 
 # A file that has not changed since it was hashed is not hashed again by this process.
 _hashes: dict[tuple[str, int, int], str] = {}
@@ -231,10 +240,18 @@ def _need_safetensors(folder: Path, source: str) -> None:
     names = [path.name for pattern in ("*", "*/*") for path in folder.glob(pattern) if path.is_file()]
     if any(name.endswith(".safetensors") for name in names):
         return
-    pickled = sorted(name for name in names if name.endswith(_PICKLES))
-    if pickled:
+    if (folder / "model_index.json").is_file():
+        raise InputError(f"{source}: is a pipeline of diffusers, which makes images; name a model for text.")
+    if pickled := sorted(name for name in names if name.endswith((*_PICKLES, ".bin.index.json"))):
         raise InputError(
             f"{source}: its weights are only there as {pickled[0]}, a pickle, which could run code when it is read; "
             "save the model as safetensors (save_pretrained does), or name a revision that has them."
         )
+    for name in sorted(names):
+        for ending, framework in _OTHER_WEIGHTS.items():
+            if name.endswith(ending):
+                raise InputError(
+                    f"{source}: its weights are only there as {name}, for {framework}; name a revision with "
+                    "safetensors, or the model that it was converted from."
+                )
     raise MissingError(f"{source}: {folder} holds no .safetensors file; name a folder with config.json and weights.")

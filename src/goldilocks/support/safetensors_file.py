@@ -28,6 +28,7 @@ _BITS = {
 _EXPONENT = {"BF16": ("<u2", 0x7F80), "F16": ("<u2", 0x7C00), "F32": ("<u4", 0x7F800000), "F64": ("<u8", 0x7FF << 52)}
 """Numbers whose exponent has all bits set are infinite or not a number (IEEE 754)."""
 _CHUNK = 1 << 22
+_LFS_POINTER = b"version https://git-lfs"
 
 
 def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -106,4 +107,7 @@ def _whole_numbers(value: Any) -> bool:
 
 
 def _damaged(path: Path, problem: str) -> IntegrityError:
+    with path.open("rb") as stream:
+        if stream.read(len(_LFS_POINTER)) == _LFS_POINTER:
+            return IntegrityError(f"{path}: is a pointer of Git LFS, not the weights; run `git lfs pull` there.")
     return IntegrityError(f"{path}: no whole safetensors file ({problem}); copy or download it again.")

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX = "base_model.model."
+_MERGEABLE = {"LORA": "a LoRA", "ADALORA": "an AdaLoRA", "IA3": "an (IA)³", "LOHA": "a LoHa", "LOKR": "a LoKr"}
+"""Common kinds of adapter by their names in peft; what they add fits into the weights of the base."""
+_PROMPTS = ("PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "CPT", "ADAPTION_PROMPT")
+"""Kinds that add vectors to the input or to the attention, which no weights can hold."""
 _COPIED = ("*.json", "*.txt", "*.model")
 """Files that come with the weights: configuration and tokenizer."""
 _SAVED = re.compile(r"\.modules_to_save(\.default)?")
@@ -52,13 +56,28 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def base_of(folder: Path) -> str:
     """What the adapter calls its base: a Hub id or a folder; empty where it does not say."""
-    return str(read_config(folder).get("base_model_name_or_path") or "")
+    config = read_config(folder)
+    return str(config.get("base_model_name_or_path") or config.get("model_name") or "")
 
 
 def advice(folder: Path) -> str:
     """What an adapter folder is, in words, for when it cannot be merged here."""
     base = base_of(folder) or "a base model that it does not name"
-    return f"is a LoRA adapter of {base}, not a model; merge it first (peft: merge_and_unload, then save_pretrained)"
+    kind = str(read_config(folder).get("peft_type") or "")
+    merge = "merge it first (peft: merge_and_unload, then save_pretrained)"
+    if not kind:
+        return (
+            f"is an adapter of {base} in the format of the package adapters, not a model; name the base model instead "
+            "and fine-tune it here (method adapter)"
+        )
+    if kind in _PROMPTS:
+        return (
+            f"holds a trained prompt ({kind}) of {base}, not a model, and no merging turns it into one; name the base "
+            "model instead and fine-tune it here (methods prompt and prefix)"
+        )
+    if kind in _MERGEABLE:
+        return f"is {_MERGEABLE[kind]} adapter of {base}, not a model; {merge}"
+    return f"is an adapter ({kind}) of {base}, not a model; {merge}"
 
 
 def merged(folder: Path, base: Path) -> Path:
