@@ -106,8 +106,17 @@ def _whole_numbers(value: Any) -> bool:
     return isinstance(value, list) and all(type(element) is int and 0 <= element < 1 << 62 for element in value)
 
 
-def _damaged(path: Path, problem: str) -> IntegrityError:
+def check_no_pointer(path: Path) -> None:
+    """See whether a file has its content.
+
+    Raises:
+        IntegrityError: it is a pointer of Git LFS, as a clone without the large files has it.
+    """
     with path.open("rb") as stream:
         if stream.read(len(_LFS_POINTER)) == _LFS_POINTER:
-            return IntegrityError(f"{path}: is a pointer of Git LFS, not the weights; run `git lfs pull` there.")
+            raise IntegrityError(f"{path}: is a pointer of Git LFS, not the weights; run `git lfs pull` there.")
+
+
+def _damaged(path: Path, problem: str) -> IntegrityError:
+    check_no_pointer(path)
     return IntegrityError(f"{path}: no whole safetensors file ({problem}); copy or download it again.")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from goldilocks.errors import InputError, IntegrityError, MissingError
-from goldilocks.support.safetensors_file import check_header
+from goldilocks.support.safetensors_file import check_no_pointer
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -67,5 +67,5 @@ def _header(file: Path) -> dict[str, Any]:
 
 def _damaged(file: Path, error: Exception) -> IntegrityError:
     if file.is_file():
-        check_header(file)  # says more where it can
+        check_no_pointer(file)
     return IntegrityError(f"{file}: not a safetensors file ({error}); download the checkpoint again.")
