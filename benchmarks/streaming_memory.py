@@ -126,7 +126,7 @@ def compared(cells: list[dict[str, Any]]) -> dict[str, Any]:
     differences = {
         str(rows): max(max(step) - min(step) for step in zip(*sides, strict=True)) for rows, sides in losses.items()
     }
-    shown = [cell | {"steps": len(cell["losses"]), "losses": cell["losses"][:1] + cell["losses"][-1:]} for cell in cells]
+    shown = [cell | {"steps": len(cell["losses"]), "losses": [cell["losses"][at] for at in (0, -1)]} for cell in cells]
     return {"largest_difference_of_a_loss": differences, "cells": shown}
 
 
