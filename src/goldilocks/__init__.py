@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from goldilocks.errors import GoldilocksError as GoldilocksError
     from goldilocks.records import Decision as Decision
     from goldilocks.records import Evaluation as Evaluation
+    from goldilocks.records import Generation as Generation
     from goldilocks.records import Prediction as Prediction
     from goldilocks.records import TaskSpec as TaskSpec
     from goldilocks.settings import RunSettings as RunSettings
@@ -32,6 +33,7 @@ for _switch in ("HF_HUB_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY", "DO_NOT_TRA
 _HOME = {
     "Bundle": "goldilocks.bundle.read",
     "Decision": "goldilocks.records",
+    "Generation": "goldilocks.records",
     "GoldilocksClassifier": "goldilocks.sklearn",
     "GoldilocksError": "goldilocks.errors",
     "GoldilocksRegressor": "goldilocks.sklearn",
@@ -52,6 +54,7 @@ __all__ = [
     "Bundle",
     "Decision",
     "Evaluation",
+    "Generation",
     "GoldilocksClassifier",
     "GoldilocksError",
     "GoldilocksRegressor",

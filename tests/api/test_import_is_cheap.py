@@ -19,6 +19,7 @@ def test_module_loads_without_heavy_libraries(module: str) -> None:
 def test_public_names_are_there_and_a_wrong_one_is_answered() -> None:
     import goldilocks
 
+    assert "Generation" in goldilocks.__all__
     for name in goldilocks.__all__:
         assert getattr(goldilocks, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'slect'; it has: "):

@@ -55,6 +55,18 @@ def test_answer_is_the_most_probable_label_with_all_scores(written: Path) -> Non
     assert sum(answer.scores.values()) == pytest.approx(1.0, abs=1e-5)
 
 
+def test_repr_is_one_short_line_with_candidate_task_and_score(written: Path) -> None:
+    read = load(written)
+    info = read.info
+
+    shown = repr(read)
+
+    assert shown.startswith(f"Bundle('{info.family}/{info.model}/{info.method}', task='{info.task}', {info.metric}=")
+    assert shown.endswith(f", labels={len(info.labels)})")
+    assert "\n" not in shown
+    assert len(shown) < 200
+
+
 def test_no_texts_no_answers(written: Path) -> None:
     read = load(written)
 

@@ -8,6 +8,7 @@ import pytest
 from fake_run import make_run
 
 from goldilocks.errors import MissingError
+from goldilocks.records import DataProfile, Dataset, Part
 
 mpl.use("Agg")
 RUN = make_run()
@@ -46,12 +47,21 @@ def test_plot_of_a_decision_shows_cost_against_score() -> None:
 def test_evaluation_shows_its_metrics() -> None:
     evaluation = RUN.evaluation
     assert repr(evaluation).startswith(f"Evaluation({evaluation.metric}=")
+    assert repr(evaluation).endswith(f", n={evaluation.score.n}, part={evaluation.part!r})")
     assert evaluation.to_frame()["metric"].tolist() == list(evaluation.scores)
     assert all(name in evaluation._repr_html_() for name in evaluation.scores)
     assert len(evaluation.plot().patches) == len(evaluation.classes or evaluation.scores)
 
 
+def test_repr_of_a_dataset_names_every_value() -> None:
+    part = Part(("a", "b"), ("x", "y"))
+    dataset = Dataset(part, part, Part(), ("x", "y"), "0123456789abcdef", DataProfile({}, {}, {}, {}, "en", {}))
+
+    expected = "Dataset(train=2, validation=2, test=0, labels=2, findings=0, fingerprint='0123456789abcdef')"
+    assert repr(dataset) == expected
+
+
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(MissingError, match="this needs pandas, which is not installed: pip install pandas"):
+    with pytest.raises(MissingError, match=r"this needs pandas, .*: pip install 'goldilocks-lm\[notebook\]'"):
         RUN.decision.to_frame()

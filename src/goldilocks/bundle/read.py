@@ -32,7 +32,7 @@ from goldilocks.errors import (
     UnfinishedError,
 )
 from goldilocks.protocols import Floats, Model, SupportsDomains, SupportsGeneration, Task
-from goldilocks.records import Answer, Generation, Output, Prediction, Text
+from goldilocks.records import Answer, Generation, Output, Prediction, Text, display
 from goldilocks.rows import item_of, named
 from goldilocks.support.files import from_json
 from goldilocks.support.frames import is_frame, rows_of_frame, table_of
@@ -58,6 +58,9 @@ class Bundle:
     folder: Path
     known: KnownReplies | None = None
     """Replies of the training rows, for rows that come without candidates."""
+
+    def __repr__(self) -> str:
+        return display.bundle_repr(self)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -155,15 +158,15 @@ class Bundle:
         values, scores = [cast(Answer, 0.0)] * len(completed), np.full(len(completed), np.nan, np.float32)
         problems = [NO_REPLIES] * len(completed)
         if usable:
-            asked = self.normalised([completed[place] for place in usable])
-            ranked = by_rule(self.model.predict(asked), self.info.answer_rule)
+            complete_items = self.normalised([completed[place] for place in usable])
+            ranked = by_rule(self.model.predict(complete_items), self.info.answer_rule)
             scores[usable] = ranked.scores
             for number, place in enumerate(usable):
                 values[place] = ranked.values[number]
                 problems[place] = ranked.problems[number] if ranked.problems else ""
-        shown = [after if is_open(item) else "" for item, after in zip(items, completed, strict=True)]
+        replies = [after if is_open(item) else "" for item, after in zip(items, completed, strict=True)]
         return Answers(
-            tuple(values), scores, items=tuple(shown), spans=((),) * len(completed), problems=tuple(problems)
+            tuple(values), scores, items=tuple(replies), spans=((),) * len(completed), problems=tuple(problems)
         )
 
     def normalised(self, items: Sequence[Text]) -> Sequence[Text]:
@@ -301,12 +304,12 @@ def _finite(answers: Answers) -> bool:
 def _cut(text: str, spans: Sequence[tuple[int, int]], *, lines: bool) -> tuple[str, ...]:
     """The words of a raw text; with ``lines`` each of its lines is a sentence."""
     words: list[str] = []
-    behind = 0
+    previous_end = 0
     for start, end in spans:
-        if lines and words and "\n" in text[behind:start]:
+        if lines and words and "\n" in text[previous_end:start]:
             words.append(SENTENCE_END)
         words.append(text[start:end])
-        behind = end
+        previous_end = end
     return tuple(words)
 
 

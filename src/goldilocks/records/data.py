@@ -133,7 +133,8 @@ class Dataset:
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{name}={len(getattr(self, name))}" for name in ("train", "validation", "test"))
-        return f"Dataset({rows}, labels={len(self.labels)}, findings={len(self.findings)}, {self.fingerprint!r})"
+        counts = f"labels={len(self.labels)}, findings={len(self.findings)}"
+        return f"Dataset({rows}, {counts}, fingerprint={self.fingerprint!r})"
 
     @property
     def goal(self) -> Goal:

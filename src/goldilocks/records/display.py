@@ -1,4 +1,4 @@
-"""Display of decisions and evaluations in Python sessions and notebooks: repr, HTML, data frame, plot.
+"""Display of decisions, evaluations and bundles in Python sessions and notebooks: repr, HTML, data frame, plot.
 
 The records are typed ``Any`` here, since their modules import this one. pandas and matplotlib are imported only by the
 functions that need them.
@@ -99,7 +99,17 @@ def decision_plot(decision: Any) -> Any:
 
 def evaluation_repr(evaluation: Any) -> str:
     """One line: the deciding metric on the part."""
-    return f"Evaluation({evaluation.metric}={_interval(evaluation.score)}, n={evaluation.score.n}, {evaluation.part!r})"
+    score = evaluation.score
+    return f"Evaluation({evaluation.metric}={_interval(score)}, n={score.n}, part={evaluation.part!r})"
+
+
+def bundle_repr(bundle: Any) -> str:
+    """One line: candidate, task, validation score by the deciding metric, and the number of labels."""
+    info = bundle.info
+    score = info.validation.get(info.metric)
+    shown = f"{info.metric}={_interval(score)}" if score else f"metric={info.metric!r}"
+    candidate = f"{info.family}/{info.model}/{info.method}"
+    return f"Bundle({candidate!r}, task={info.task!r}, {shown}, labels={len(info.labels)})"
 
 
 def evaluation_html(evaluation: Any) -> str:
@@ -160,4 +170,5 @@ def _library(name: str) -> Any:
         return import_module(name)
     except ModuleNotFoundError as error:
         package = name.split(".")[0]
-        raise MissingError(f"this needs {package}, which is not installed: pip install {package}") from error
+        install = "pip install 'goldilocks-lm[notebook]'"
+        raise MissingError(f"this needs {package}, which is not installed: {install}") from error

@@ -98,8 +98,7 @@ class Generation:
     """Nucleus sampling: the smallest set of tokens of this probability."""
     stops: tuple[str, ...] | None = None
     """Stop sequences, excluded from the answer; default of prompted models: the end of the line, or the start of the
-    next
-    item."""
+    next item."""
     seed: int | None = None
     """Seed of sampling; the same seed gives the same answers (an endpoint may ignore it)."""
 
