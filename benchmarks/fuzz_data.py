@@ -211,7 +211,7 @@ def records_in(path: Path, reading: Reading) -> int | None:
     except UnicodeDecodeError:
         return None
     name = path.name.removesuffix(".gz")
-    if name.endswith(".jsonl"):
+    if name.endswith(".jsonl") or any("is read as JSON Lines" in remark for remark in reading.remarks):
         return sum(bool(line.strip()) for line in text.split("\n"))
     if name.endswith((".csv", ".tsv")):
         plain = any("plain characters" in remark for remark in reading.remarks)

@@ -102,7 +102,7 @@ def quoting_of(lines: Callable[[], Iterable[str]], delimiter: str) -> Quoting:
         >>> quoting_of(lambda: ["text;label\n", *rows, '"so;ab\n', 'there";ab\n'], ";").plain
         True
         >>> quoting_of(lambda: ["text;label\n", *rows, '"so; and\n', 'there";ab\n'], ";")
-        Quoting(plain=False, spaced=False, doubtful=[10])
+        Quoting(plain=False, spaced=False, enclosed=False, doubtful=[10])
     """
     if delimiter != "\t" and _is_usual(lines(), delimiter):
         return Quoting()

@@ -93,7 +93,7 @@ def single_label_problem(role: str, cell: Any) -> str | None:
 
     Example:
         >>> single_label_problem("label", "['a', 'b']"), single_label_problem("label", "[deleted]")
-        ("label is a list, not a single value", None)
+        ('label is a list, not a single value', None)
     """
     if isinstance(cell, str) and _LISTED.match(cell) and (spelt := value_of(cell)) is not None:
         return f"{role} is a {type(spelt).__name__}, not a single value"
