@@ -20,7 +20,7 @@ from bench_data import keep, machine, options, rows, write_rows
 
 import goldilocks
 from goldilocks.bundle.compression_table import markdown
-from goldilocks.compress import CompressionSettings, compress_bundle
+from goldilocks.bundle_compression import CompressionSettings, compress_bundle
 from goldilocks.support.files import plain
 
 

@@ -34,7 +34,7 @@ from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
 from goldilocks.evaluation.score import measured
-from goldilocks.nets.generation.demonstrations import fixed_rows, per_item, settings
+from goldilocks.nets.generation.example_selection import fixed_rows, per_item, settings
 from goldilocks.records import Goal, Part
 from goldilocks.support.machine.hardware import set_threads
 

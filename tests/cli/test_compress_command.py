@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 import goldilocks
-from goldilocks import compress
+from goldilocks import bundle_compression
 from goldilocks.bundle.read import load, read_info
 from goldilocks.bundle.verify import verify
-from goldilocks.compress import CompressionSettings, compress_bundle
+from goldilocks.bundle_compression import CompressionSettings, compress_bundle
 from goldilocks.errors import InputError, LimitError, MissingError
 from goldilocks.records import Footprint, Measured, Text
 from goldilocks.testing import tiny
@@ -47,7 +47,7 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     def made_up(family: str, engine: str, folder: Path, texts: Sequence[Text]) -> Footprint:
         return Footprint(0.1, second, second, 1000.0, 10**8, 1)
 
-    monkeypatch.setattr(compress, "_measure", made_up)
+    monkeypatch.setattr(bundle_compression, "_measure", made_up)
 
 
 def test_command_writes_a_smaller_bundle_that_verifies(folder: Path) -> None:
@@ -129,7 +129,7 @@ def test_bundle_itself_is_never_written_to(folder: Path, out: str, words: str) -
 def test_model_behind_an_endpoint_is_not_compressed(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compress, "TracksSpending", object)
+    monkeypatch.setattr(bundle_compression, "TracksSpending", object)
 
     with pytest.raises(InputError, match="answers at an endpoint, so there is nothing to compress"):
         compress_bundle(folder / "bundle", str(folder / "dev.csv"), tmp_path / "other")

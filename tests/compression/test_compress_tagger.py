@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import goldilocks
-from goldilocks import compress, plugins
+from goldilocks import bundle_compression, plugins
 from goldilocks.bundle.verify import verify
-from goldilocks.compress import CompressionSettings, compress_bundle
+from goldilocks.bundle_compression import CompressionSettings, compress_bundle
 from goldilocks.compression.distil import SeededDistil
 from goldilocks.errors import LimitError
 from goldilocks.fine_tune import tune_one
@@ -52,7 +52,7 @@ def _unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     def made_up(family: str, engine: str, folder: Path, texts: Sequence[Text]) -> Footprint:
         return Footprint(0.1, second, second, 1000.0, 10**8, 1)
 
-    monkeypatch.setattr(compress, "_measure", made_up)
+    monkeypatch.setattr(bundle_compression, "_measure", made_up)
 
 
 def sentences(rows: int, seed: int) -> list[tuple[str, ...]]:
@@ -106,7 +106,7 @@ def test_every_compressor_makes_a_tagger_that_runs_or_says_why_not(
         pytest.skip(reason)
     if hasattr(compressor, "FEWEST_TEXTS"):
         monkeypatch.setattr(compressor, "FEWEST_TEXTS", 20)
-    monkeypatch.setattr(compress, "SeededDistil", BriefDistil)
+    monkeypatch.setattr(bundle_compression, "SeededDistil", BriefDistil)
     settings = CompressionSettings(
         1.0, only=(name,), texts=str(folder / "more.conll"), students=(str(folder / "student"),)
     )

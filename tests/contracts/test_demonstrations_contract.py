@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from goldilocks import plugins
-from goldilocks.nets.generation.demonstrations import TfIdf
+from goldilocks.nets.generation.example_selection import TfIdf
 from goldilocks.records import Gold, Text
 from goldilocks.testing import tiny
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from goldilocks.bundle_export import export_bundle
 from goldilocks.errors import InputError, MissingError
-from goldilocks.export import export_bundle
 
 
 @pytest.mark.parametrize("file", ["a folder with a file", "a file"])

@@ -14,10 +14,10 @@ import pytest
 import goldilocks
 from goldilocks.bundle.read import Bundle, load
 from goldilocks.bundle.verify import verify
-from goldilocks.compress import CompressionSettings, compress_bundle
+from goldilocks.bundle_compression import CompressionSettings, compress_bundle
+from goldilocks.bundle_export import export_bundle
 from goldilocks.continual import ContinueFrom, continue_tuning
 from goldilocks.errors import GoldilocksError, InputError
-from goldilocks.export import export_bundle
 from goldilocks.fine_tune import tune_one
 from goldilocks.nets.domains import DomainNetworks
 from goldilocks.nets.export.standalone_predict import load as load_script
@@ -247,7 +247,7 @@ def test_one_domain_is_compressed_to_a_bundle_of_its_own(
     folder: Path, updated: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("onnxruntime", reason="pip install 'goldilocks-lm[onnx]'")
-    monkeypatch.setattr("goldilocks.compress.footprint_of", measured)
+    monkeypatch.setattr("goldilocks.bundle_compression.footprint_of", measured)
     settings = CompressionSettings(max_loss=0.5, only=("onnx_int8",), domain="may")
     compress_bundle(folder / "updated", str(may(tmp_path / "dev.jsonl", seed=9)), tmp_path / "small", settings)
 

@@ -69,7 +69,7 @@ def compress(
     Example: goldilocks compress run/bundle --data dev.csv --only onnx_int8 --prefer latency --out fast
     """
     from goldilocks.bundle.compression_table import line
-    from goldilocks.compress import CompressionSettings, compress_bundle
+    from goldilocks.bundle_compression import CompressionSettings, compress_bundle
 
     settings = CompressionSettings(
         max_loss, prefer, tuple(only or ()), sentences, texts, seed, tuple(student or ()), domain

@@ -30,7 +30,7 @@ def export(
 
     Example: goldilocks export run/bundle --to gguf --precision q8_0 --out exported
     """
-    from goldilocks.export import export_bundle
+    from goldilocks.bundle_export import export_bundle
 
     exported = export_bundle(bundle, to, out, precision, domain=domain)
     say(f"exported: {out}" + (f"; try: {exported.command}" if exported.command else f"; see {out / 'README.md'}"))

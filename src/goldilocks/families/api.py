@@ -49,7 +49,7 @@ from goldilocks.support.endpoints.decision_questions import (
 from goldilocks.support.endpoints.label_matching import read_label, read_labels
 
 if TYPE_CHECKING:
-    from goldilocks.nets.generation.demonstrations import ExampleSelector
+    from goldilocks.nets.generation.example_selection import ExampleSelector
     from goldilocks.nets.generation.prompts import Prompt
     from goldilocks.protocols import OneShotEstimator
     from goldilocks.support.endpoints.spending_log import SpendingLog
@@ -134,7 +134,7 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
 def restore(folder: Path) -> RemoteModel:
     """See ``protocols.Family``."""
     from goldilocks.nets.generation import prompts
-    from goldilocks.nets.generation.demonstrations import selector_from
+    from goldilocks.nets.generation.example_selection import selector_from
 
     raw = json.loads((folder / "endpoint.json").read_text(encoding="utf-8"))
     model = RemoteModel(Client(parse(raw["source"])), prompts.from_plain(raw["prompt"]), raw["max_tokens"])
@@ -163,7 +163,7 @@ class RemoteModel:
 
     def __init__(self, client: Client, prompt: Prompt, max_tokens: int = 64) -> None:
         """``fit`` sets the rest."""
-        from goldilocks.nets.generation.demonstrations import Settings
+        from goldilocks.nets.generation.example_selection import Settings
 
         self.client, self.prompt, self.max_tokens = client, prompt, max_tokens
         self.labels = prompt.goal.labels
@@ -208,7 +208,7 @@ class RemoteModel:
         Raises:
             InputError: the method's options need probabilities.
         """
-        from goldilocks.nets.generation import demonstrations
+        from goldilocks.nets.generation import example_selection
 
         settings, self.selector = self.demonstrations, None
         self.prompt = replace(self.prompt, examples_first=settings.position == "start")
@@ -217,25 +217,25 @@ class RemoteModel:
                 "in_context: order: search, position: search and calibration: contextual need probabilities, which an "
                 "endpoint does not give; leave them out, or leave the endpoint out."
             )
-        if self.n_examples and demonstrations.per_item(settings.strategy):
-            rows = demonstrations.pool_rows(settings.strategy, len(texts), seed=seed)
+        if self.n_examples and example_selection.per_item(settings.strategy):
+            rows = example_selection.pool_rows(settings.strategy, len(texts), seed=seed)
             if settings.cached:
-                cached = demonstrations.fixed_rows("balanced", texts, gold, settings.cached, seed=seed)
+                cached = example_selection.fixed_rows("balanced", texts, gold, settings.cached, seed=seed)
                 examples = [(_cut(texts[row], EXAMPLE_CHARACTERS), gold[row]) for row in cached]
                 self.prompt = replace(self.prompt, examples=tuple(examples))
                 shown = {item for item, _ in examples}
                 rows = [row for row in rows if _cut(texts[row], EXAMPLE_CHARACTERS) not in shown]
             pool = [_cut(texts[row], EXAMPLE_CHARACTERS) for row in rows]
             answers = [gold[row] for row in rows]
-            self.selector = demonstrations.ExampleSelector(settings, self.n_examples, pool, answers, seed=seed)
+            self.selector = example_selection.ExampleSelector(settings, self.n_examples, pool, answers, seed=seed)
         elif self.n_examples:
-            rows = demonstrations.fixed_rows(settings.strategy, texts, gold, self.n_examples, seed=seed)
+            rows = example_selection.fixed_rows(settings.strategy, texts, gold, self.n_examples, seed=seed)
             examples = self._within(
                 settings.tokens, [(_cut(texts[row], EXAMPLE_CHARACTERS), gold[row]) for row in rows]
             )
             self.prompt = replace(
                 self.prompt,
-                examples=tuple(demonstrations.arranged(examples, settings, best_last=False, seed=seed)),
+                examples=tuple(example_selection.arranged(examples, settings, best_last=False, seed=seed)),
             )
 
     def _prompt_for(self, item: Text) -> Prompt:

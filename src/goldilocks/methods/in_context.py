@@ -67,7 +67,7 @@ def prepare(model: Any, options: Options) -> None:
         InputError: there is not at least one, ``cached`` does not go with the strategy, or ``tokens`` is below 0.
         MissingError: there is no such strategy.
     """
-    from goldilocks.nets.generation.demonstrations import settings
+    from goldilocks.nets.generation.example_selection import settings
 
     if options.shots < 1:
         raise InputError(f"in_context: shots is {options.shots}; use at least 1, or the method zero_shot.")

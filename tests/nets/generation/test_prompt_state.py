@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from goldilocks.nets.generation.demonstrations import ExampleSelector, Settings
+from goldilocks.nets.generation.example_selection import ExampleSelector, Settings
 from goldilocks.nets.generation.prompt_state import PromptState, prompt_state_from
 from goldilocks.nets.generation.prompts import Prompt
 from goldilocks.records import Goal, Output

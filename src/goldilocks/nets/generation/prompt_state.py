@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from goldilocks.nets.generation import prompts
-from goldilocks.nets.generation.demonstrations import ExampleSelector, selector_from
+from goldilocks.nets.generation.example_selection import ExampleSelector, selector_from
 from goldilocks.nets.generation.prompts import Prompt
 
 

@@ -29,8 +29,8 @@ from goldilocks.nets.backbones.cached_context import CachedContext
 from goldilocks.nets.backbones.causal_lm import CausalLM
 from goldilocks.nets.generation import prompts
 from goldilocks.nets.generation.decoding import ContinuationTree, log_likelihood, score_continuations
-from goldilocks.nets.generation.demonstrations import Settings
-from goldilocks.nets.generation.few_shot_examples import EXAMPLE_TOKENS, ITEM_TOKENS, FewShotExamples
+from goldilocks.nets.generation.example_selection import Settings
+from goldilocks.nets.generation.example_truncation import EXAMPLE_TOKENS, ITEM_TOKENS, FewShotExamples
 from goldilocks.nets.generation.prompt_state import PromptState, prompt_state_from
 from goldilocks.nets.generation.prompt_tokens import PromptTokenizer
 from goldilocks.nets.generation.prompts import Prompt

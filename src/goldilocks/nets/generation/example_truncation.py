@@ -1,4 +1,4 @@
-"""Few-shot examples of a prompt: which training rows they are, truncated so that they fit into the context."""
+"""Truncation of a prompt's few-shot examples, so that as many of the selected ones as possible fit into the context."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from goldilocks.errors import InputError
-from goldilocks.nets.generation.demonstrations import (
+from goldilocks.nets.generation.example_selection import (
     ExampleSelector,
     Settings,
     arranged,

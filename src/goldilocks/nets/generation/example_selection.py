@@ -1,4 +1,4 @@
-"""Few-shot examples (demonstrations) for prompts: which training rows, how many and in which order.
+"""Selection of few-shot examples (demonstrations): the options of `in_context`, and which training rows in which order.
 
 A strategy (``demonstrations/``) chooses them once for all items or for each item. For each item, training rows that are
 the item, or nearly so, are never chosen: a prompt would hold the answer it asks for.

@@ -8,8 +8,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from goldilocks import plugins
 from goldilocks.errors import InputError, MissingError
-from goldilocks.nets.generation import demonstrations
-from goldilocks.nets.generation.demonstrations import (
+from goldilocks.nets.generation import example_selection
+from goldilocks.nets.generation.example_selection import (
     ExampleSelector,
     Settings,
     TfIdf,
@@ -22,7 +22,7 @@ from goldilocks.nets.generation.demonstrations import (
 from goldilocks.records import Gold, Text
 from goldilocks.testing import tiny
 
-PER_ITEM = [name for name in plugins.names("demonstrations") if demonstrations.per_item(name)]
+PER_ITEM = [name for name in plugins.names("demonstrations") if example_selection.per_item(name)]
 POOL = tiny.part(40)
 
 
@@ -34,14 +34,14 @@ def test_vectors_are_those_of_scikit_learn() -> None:
     texts = [*POOL.texts, "soup soup soup bread", "面包 好吃"]
     own = TfIdf(texts)
     theirs = TfidfVectorizer(
-        analyzer=demonstrations._terms, sublinear_tf=True, vocabulary=list(own.columns), dtype=np.float64
+        analyzer=example_selection._terms, sublinear_tf=True, vocabulary=list(own.columns), dtype=np.float64
     )
     assert np.allclose(own.vectors(texts), theirs.fit_transform(texts).toarray(), atol=1e-6)
     assert not own.vectors(["unheard"]).any()
 
 
 def test_only_the_commonest_terms_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demonstrations, "MAX_TERMS", 2)
+    monkeypatch.setattr(example_selection, "MAX_TERMS", 2)
     assert list(TfIdf(["a b", "a c", "a b"]).columns) == ["a", "a b"]
 
 
@@ -72,12 +72,14 @@ def test_restored_selector_chooses_the_same(name: str) -> None:
 
 
 def test_pool_is_bounded_where_rows_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demonstrations, "MAX_POOL", 7)
-    rows = demonstrations.pool_rows("nearest", 50, seed=1)
+    monkeypatch.setattr(example_selection, "MAX_POOL", 7)
+    rows = example_selection.pool_rows("nearest", 50, seed=1)
     assert len(set(rows)) == 7
-    assert rows == demonstrations.pool_rows("nearest", 50, seed=1) != demonstrations.pool_rows("nearest", 50, seed=2)
-    assert demonstrations.pool_rows("balanced", 50, seed=1) == list(range(50))
-    assert len(demonstrations.fixed_rows("vote_k", POOL.texts, POOL.gold, 4, seed=0)) == 4
+    assert (
+        rows == example_selection.pool_rows("nearest", 50, seed=1) != example_selection.pool_rows("nearest", 50, seed=2)
+    )
+    assert example_selection.pool_rows("balanced", 50, seed=1) == list(range(50))
+    assert len(example_selection.fixed_rows("vote_k", POOL.texts, POOL.gold, 4, seed=0)) == 4
 
 
 def test_order_of_the_examples() -> None:

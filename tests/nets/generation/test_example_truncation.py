@@ -6,8 +6,8 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from goldilocks.errors import InputError
-from goldilocks.nets.generation.demonstrations import Settings
-from goldilocks.nets.generation.few_shot_examples import FewShotExamples
+from goldilocks.nets.generation.example_selection import Settings
+from goldilocks.nets.generation.example_truncation import FewShotExamples
 from goldilocks.nets.generation.prompt_state import PromptState
 from goldilocks.nets.generation.prompt_tokens import PromptTokenizer
 from goldilocks.nets.generation.prompts import Prompt
