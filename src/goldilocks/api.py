@@ -128,7 +128,7 @@ def tune(
         config: Fields of ``records.TrainingConfig`` that override the defaults of the family.
 
     Returns:
-        The validation score by the task's deciding metric, with its 95 % interval.
+        The validation score by the task's deciding metric, with its 95% interval.
 
     Raises:
         MissingError: no candidate of that name fits the task; the message names the closest one.
@@ -272,7 +272,7 @@ def evaluate(
         domain: Domain of all rows, for a bundle with a part for each domain; ``None``: the model routes each row.
 
     Returns:
-        Scores with 95 % intervals (``.scores``), confusion matrix, slices, calibration and errors; see also
+        Scores with 95% intervals (``.scores``), confusion matrix, slices, calibration and errors; see also
         ``.to_frame()`` and ``.plot()``.
 
     Raises:
@@ -310,7 +310,10 @@ def task_spec(
     """
     if _is_task(data):
         if text is not None or target is not None or task is not None:
-            raise InputError("text, target and task go with data; a task file names columns in data: {fields: …}.")
+            raise InputError(
+                "text, target and task can only be used with a data file; a task file names columns in data: "
+                "{fields: …}."
+            )
         return _with(data if isinstance(data, TaskSpec) else read_task(data), budget, seed)
     kind = task or "text_classification"
     fields = fields_of(kind, text, target)
@@ -321,7 +324,7 @@ def task_spec(
         name, source = "rows", str(write_rows(data, folder).resolve())
     else:
         raise InputError(
-            f"data is a {type(data).__name__}; pass a task file, a TaskSpec, a data file, a frame (pandas, Polars, "
+            f"data has type {type(data).__name__}; pass a task file, a TaskSpec, a data file, a frame (pandas, Polars, "
             "Arrow, datasets) or a list of dicts."
         )
     spec = task_from({"name": name or "task", "task": kind, "data": {"train": source, "fields": fields}})

@@ -36,7 +36,7 @@ class CompressionSettings:
     """What a compressed model must keep, and what it is chosen by."""
 
     max_loss: float = MAX_LOSS
-    """The most the metric may lose, in its own unit, at 95 % confidence."""
+    """The most the metric may lose, in its own unit, at 95% confidence."""
     prefer: str = "size"
     """What to minimise among the trials that pass: ``size`` or ``latency``."""
     only: tuple[str, ...] = ()

@@ -207,7 +207,7 @@ class Live:
 
     def _standing(self) -> RenderableType:
         table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-        for name in ("candidate", "share", "score", "95 % interval", "seconds"):
+        for name in ("candidate", "share", "score", "95% interval", "seconds"):
             table.add_column(localised(name), justify="left" if name == "candidate" else "right")
         ranked = sorted(self._trials.values(), key=lambda trial: trial.loss)
         for trial in ranked[:_SHOWN]:

@@ -108,7 +108,7 @@ def test_bundle_remembers_what_its_data_looked_like(run: Path) -> None:
 
 
 def test_columns_beside_a_task_file_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="text, target and task go with data"):
+    with pytest.raises(InputError, match="text, target and task can only be used with a data file"):
         task_spec(tmp_path / "task.yaml", folder=tmp_path, text="body")
 
 

@@ -134,7 +134,7 @@ def test_name_that_leads_out_of_the_folder_is_refused(folder: Path, name: str) -
 def test_link_is_refused(folder: Path) -> None:
     (folder / "model" / "link.json").symlink_to("/etc/hostname")
 
-    with pytest.raises(IntegrityError, match="is a link or no plain file"):
+    with pytest.raises(IntegrityError, match="is a link or not a regular file"):
         load(folder)
 
 

@@ -50,7 +50,7 @@ RECORD = Compression(
     data_fingerprint="fedcba9876543210",
     n=30,
     original=trial(),
-    trials=(trial("int8_tables"), trial("float16", passed=False, reason="its loss may be 0.0300 (95 % bound)")),
+    trials=(trial("int8_tables"), trial("float16", passed=False, reason="its loss may be 0.0300 (95% bound)")),
     skipped=(("onnx_int8", "it is not a neural network"),),
     chosen=("int8_tables",),
     frontier=(("int8_tables",),),
@@ -123,7 +123,7 @@ def test_card_shows_every_trial(compressed: Path) -> None:
     assert "## Compression" in card
     assert "| int8_tables † | native | 2.00 | 1.50 | 2.50 | 700 | 90 | 0.9050 | +0.0050 (0.0250) | 3.0 % |" in card
     assert "| float16 | native | 2.00 |  |  |  |  | 0.9050 |" in card
-    assert "dropped: its loss may be 0.0300 (95 % bound) |" in card
+    assert "dropped: its loss may be 0.0300 (95% bound) |" in card
     assert "30 rows of `dev.csv`" in card
     assert "load average per core 1.50" in card
     assert "Not tried: onnx_int8 (it is not a neural network)." in card

@@ -57,7 +57,7 @@ def test_bundle_with_a_fifo_or_a_link_is_refused_without_reading_it(
     bundle: Path, name: str, make: Callable[[Path], None]
 ) -> None:
     make(bundle / name)
-    with pytest.raises(GoldilocksError, match="is a link or no plain file"):
+    with pytest.raises(GoldilocksError, match="is a link or not a regular file"):
         load(bundle)
 
 

@@ -290,7 +290,7 @@ def test_forged_number_of_test_openings_is_one(run: Path, openings: Any) -> None
 @pytest.mark.parametrize("resume", [True, False])
 def test_run_whose_task_is_lost_is_not_gone_on_with(made: tuple[TaskSpec, Path], run: Path, resume: bool) -> None:
     (run / "task.yaml").unlink()
-    with pytest.raises(IntegrityError, match=r"task\.yaml: is missing, and what is in the folder was bought for it"):
+    with pytest.raises(IntegrityError, match=r"task\.yaml: is missing, and the results in this folder belong to it"):
         Workspace(run).begin(made[0], resume=resume)
     assert not (run / "task.yaml").exists()
 

@@ -282,7 +282,7 @@ def test_key_of_a_service_goes_to_no_other_host_and_odd_answers_are_one_line(
     other.close()
     for body in (b"[]", b"{}", b'{"model": "m", "versions": [3]}', b"\xff", b"[" * 5_000):
         server.replies = [raw(body)]
-        assert "what answers there is no service of goldilocks" in promoted()
+        assert "is not a Goldilocks service" in promoted()
     server.replies = [raw(f"bad key {KEY}".encode(), 401)]
     assert "the service refused: bad key [removed]" in promoted()
 

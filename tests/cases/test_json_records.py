@@ -19,7 +19,7 @@ def test_key_twice_with_two_values_is_named(tmp_path: Path) -> None:
     content = b'{"text": "a", "label": "x"}\n{"text": "b", "label": "x", "label": "y"}\n'
     got = reading(tmp_path, "x.jsonl", content)
     assert got.part.texts == ("a",)
-    assert got.problems == {"broken JSON (the key 'label' is there twice with different values)": (2,)}
+    assert got.problems == {"broken JSON (the key 'label' occurs twice with different values)": (2,)}
 
 
 def test_key_twice_with_one_value_is_harmless(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_key_twice_with_one_value_is_harmless(tmp_path: Path) -> None:
 
 
 def test_key_twice_in_a_document_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"x\.json: broken JSON \(the key 'text' is there twice"):
+    with pytest.raises(InputError, match=r"x\.json: broken JSON \(the key 'text' occurs twice"):
         reading(tmp_path, "x.json", b'[{"text": "a", "text": "b", "label": "x"}]')
 
 
@@ -36,7 +36,7 @@ def test_key_twice_of_a_row_to_predict_for_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_bytes(b'{"text": "a", "text": "b"}\n{"text": "c"}\n')
     task = plugins.load("tasks", "text_classification")
     (first, second) = [row for batch in arriving(tmp_path / "x.jsonl", task, columns_of(task, {})) for row in batch]
-    assert "the key 'text' is there twice" in str(first[1])
+    assert "the key 'text' occurs twice" in str(first[1])
     assert second == (2, "c")
 
 
@@ -138,7 +138,7 @@ def test_true_and_one_are_two_values_of_a_key(tmp_path: Path) -> None:
         tmp_path, "x.jsonl", b'{"text": "a", "label": 1, "label": true}\n{"text": NaN, "text": NaN, "label": 1}\n'
     )
     assert list(got.problems) == [
-        "broken JSON (the key 'label' is there twice with different values)",
+        "broken JSON (the key 'label' occurs twice with different values)",
         "text is empty",
     ]
 

@@ -19,8 +19,8 @@ BASE = "name: t\ndata: {train: x.csv}\n"
 @pytest.mark.parametrize(
     ("added", "message"),
     [
-        ("name: u\n", "not valid YAML (name is there twice)"),
-        ("limits: {size_mb: 3, size_mb: 30}\n", "line 3: not valid YAML (size_mb is there twice)"),
+        ("name: u\n", "not valid YAML (name occurs twice)"),
+        ("limits: {size_mb: 3, size_mb: 30}\n", "line 3: not valid YAML (size_mb occurs twice)"),
         (f"seed: {'9' * 5_000}\n", "a value cannot be read"),
         ("seed: 2020-13-45\n", "a value cannot be read (month must be in 1..12); correct it, or quote it."),
         ("seed: -5\n", "the seed is -5; it must be from 0 to 4294967295."),
@@ -41,7 +41,7 @@ def test_merged_keys_may_be_overridden(tmp_path: Path) -> None:
 
 def test_settings_of_a_service_have_each_key_once(tmp_path: Path) -> None:
     (tmp_path / "serve.yaml").write_text("port: 8000\nport: 9000\n")
-    with pytest.raises(InputError, match=r"serve\.yaml line 1: not valid YAML \(port is there twice\)"):
+    with pytest.raises(InputError, match=r"serve\.yaml line 1: not valid YAML \(port occurs twice\)"):
         read_settings(tmp_path / "serve.yaml")
 
 

@@ -35,5 +35,5 @@ def test_model_that_was_saved_predicts_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("texts", "gold"), [([], []), (LISTS, RELEVANCE[:1])])
 def test_items_without_a_score_each_are_refused(texts: list[tuple[str, ...]], gold: list[tuple[str, ...]]) -> None:
-    with pytest.raises(InputError, match="pass one for each of at least one"):
+    with pytest.raises(InputError, match="pass equally many of both, at least one"):
         Popularity().fit(texts, gold, seed=0)

@@ -84,7 +84,7 @@ def test_spoilt_weights_are_caught_by_the_gate(
     assert not trial.passed
     assert trial.loss is not None
     assert trial.loss.value > 0.01
-    assert "95 % bound), more than 0.01" in trial.reason
+    assert "95% bound), more than 0.01" in trial.reason
     assert trial.footprint is None
 
 

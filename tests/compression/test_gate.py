@@ -12,7 +12,7 @@ from goldilocks import plugins
 from goldilocks.compression.gate import changed_share, fewest_rows, paired_loss, tango_bound
 
 Z = 1.6448536269514722
-"""95 % quantile of the standard normal distribution."""
+"""95% quantile of the standard normal distribution."""
 
 
 @pytest.mark.parametrize(("worse", "better", "n"), [(5, 2, 100), (9, 1, 50), (0, 4, 40), (30, 30, 1_000)])

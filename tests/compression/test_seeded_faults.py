@@ -109,7 +109,7 @@ def test_faulty_compressor_is_dropped_with_its_loss(
     assert not trial.passed
     assert trial.loss is not None
     assert trial.loss.value > 0.01
-    assert "(95 % bound), more than 0.01" in trial.reason
+    assert "(95% bound), more than 0.01" in trial.reason
 
 
 def test_same_compressor_without_a_fault_passes(

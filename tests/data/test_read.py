@@ -169,7 +169,7 @@ def test_a_csv_with_an_unknown_delimiter_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'label' is there 2 times"):
+    with pytest.raises(InputError, match="'label' occurs 2 times"):
         load(tmp_path, b"text,label,label\nx,a,b\n", "rows.csv")
 
 

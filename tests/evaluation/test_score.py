@@ -55,7 +55,7 @@ def test_interval_of_a_metric_that_counts_different_things_covers_and_holds_its_
     truth = np.mean([score(metric, [""] * n, _replies(rng, n)) for _ in range(300)])
     result = [measured(metric, [""] * n, _replies(rng, n), n_draws=100) for _ in range(120)]
     assert all(match.low <= match.value <= match.high for match in result)
-    # 95 % is asked for; of 120 runs the share is known to ±4 points (two standard errors).
+    # 95% is asked for; of 120 runs the share is known to ±4 points (two standard errors).
     assert 0.9 <= np.mean([match.low <= truth <= match.high for match in result]) <= 1
     spread = np.std([match.value for match in result])
     assert np.mean([match.high - match.low for match in result]) == pytest.approx(

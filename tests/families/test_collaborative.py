@@ -103,7 +103,7 @@ def test_pairs_are_declined_with_the_reason() -> None:
 
 
 def test_no_items_are_refused() -> None:
-    with pytest.raises(InputError, match="fit got 0 items and 0 answers; pass one for each of at least one"):
+    with pytest.raises(InputError, match="fit got 0 items and 0 answers; pass equally many of both, at least one"):
         collaborative.Collaborative("item_knn").fit([], [], seed=0)
 
 

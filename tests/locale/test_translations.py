@@ -129,11 +129,13 @@ def test_folder_that_a_task_file_names_is_not_translated(tmp_path: Path, monkeyp
 
 
 def test_language_is_that_of_the_context() -> None:
+    ended = "every remaining candidate has been trained to the end"
     with in_language("zh"):
         assert language() == "zh"
-        assert localised("nothing is left to buy") == "已无可购买的训练"
+        assert localised(ended) == "所有剩余候选模型均已训练完成"
+        assert localised("nothing is left to buy") == "已无可购买的训练"  # as runs of earlier versions have it
     assert language() == "en"
-    assert localised("nothing is left to buy") == "nothing is left to buy"
+    assert localised(ended) == ended
 
 
 @pytest.mark.parametrize(
@@ -179,7 +181,7 @@ def test_language_is_that_of_the_context() -> None:
         ),
         (
             "never run: 14 candidates do not fit into the remaining budget; about 2 s more would finish the next",
-            "从未运行：14 个候选模型放不进剩余预算；再增加约 2 秒可完成下一个",
+            "从未运行：14 个候选模型超出剩余预算；再增加约 2 秒可完成下一个",
         ),
         # Names that are also words of the catalogue stay; the wording of earlier runs is known.
         (

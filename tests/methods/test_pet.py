@@ -113,7 +113,7 @@ def test_template_without_a_place_for_the_item_is_refused(folder: Path) -> None:
 
 
 def test_decoder_refuses_a_pattern_that_goes_on_behind_the_label_words(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"goes on behind \{mask\}.*exclude the decoders"):
+    with pytest.raises(InputError, match=r"continues after \{mask\}.*exclude the decoders"):
         decoder(folder, patterns=("It is {mask}. {text}",))
 
 

@@ -289,10 +289,12 @@ def test_value_says_how_much_more_time_would_finish_the_next() -> None:
 
 
 def test_value_stops_when_nothing_is_left() -> None:
-    assert stopped(plugins.load("policies", "value"), FakeRace({"a": DONE})) == "nothing is left to buy"
+    assert stopped(plugins.load("policies", "value"), FakeRace({"a": DONE})) == (
+        "every remaining candidate has been trained to the end"
+    )
 
 
 def test_halving_says_why_it_stops() -> None:
     halving = plugins.load("policies", "halving")
-    assert stopped(halving, FakeRace({"a": DONE})) == "nothing is left to buy"
+    assert stopped(halving, FakeRace({"a": DONE})) == "every remaining candidate has been trained to the end"
     assert stopped(halving, FakeRace({"a": DONE, "b": {0: 0.9}})) == "every promoted candidate is finished"

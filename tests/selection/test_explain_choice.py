@@ -67,8 +67,8 @@ def test_unfinished_candidates_hold_the_rest_of_the_probability_and_the_sentence
 
     assert (
         "The probability of being the best of all candidates is 4% for the winner and 6% for the other finished ones; "
-        "unfinished candidates hold the remaining 90%, and about 6 min more of budget would finish the most probable "
-        "of these, encoder/m/full."
+        "the remaining 90% is shared by the unfinished candidates, and about 6 min more of budget would "
+        "finish the most probable of these, encoder/m/full."
     ) in explained(0.04, others)
     assert "The probability that the winner is the best of all candidates is 100%." in explained(1.0, [])
     assert explained(0.04, others).startswith("The best so far is cnn/n/scratch: accuracy")

@@ -42,7 +42,7 @@ def test_error_of_one_candidate_is_its_own_reason(error: Exception) -> None:
 
 
 def test_too_little_memory_is_the_candidates_own_whatever_raises_it() -> None:
-    assert own_fault(MemoryError()) == "this machine has not the memory it needs"
+    assert own_fault(MemoryError()) == "not enough memory on this machine"
     assert own_fault(torch.OutOfMemoryError("CUDA out of memory.")) == own_fault(MemoryError())
     with pytest.raises(RuntimeError) as caught:
         too_large_for_torch()

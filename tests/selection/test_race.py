@@ -97,7 +97,7 @@ def test_every_purchase_is_a_line_and_a_file_of_probabilities(tmp_path: Path) ->
     trials, stopped = race(setting(tmp_path, log, Clock()), plugins.load("policies", "exhaustive"))
 
     assert len(trials) == 9
-    assert stopped == "nothing is left to buy"
+    assert stopped == "every remaining candidate has been trained to the end"
     assert Workspace(tmp_path).read_trials() == list(trials)
     assert all((tmp_path / entry.predictions).exists() for entry in trials)
     # .95 of 60 texts are 57, at the end of the run
@@ -176,7 +176,7 @@ def test_race_in_which_every_candidate_fails_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(
         InputError,
-        match=r"no candidate is left: encoder/m/full failed \(this machine has not the memory.*, as did the others",
+        match=r"no candidate is left: encoder/m/full failed \(not enough memory on this machine.*, as did the others",
     ):
         race(replace(setting(tmp_path, [], Clock()), start=start), plugins.load("policies", "value"))
 
@@ -366,7 +366,7 @@ def test_single_candidate_is_run_and_then_nothing_is_left() -> None:
     state.trials.append(trial("encoder/m/full", 2, 0.1, 10.0))
 
     assert value.choose(state) is None
-    assert stopped(value, state) == "nothing is left to buy"
+    assert stopped(value, state) == "every remaining candidate has been trained to the end"
 
 
 def test_equal_candidates_are_ordered_by_parameters_and_then_by_name() -> None:

@@ -195,9 +195,9 @@ def test_what_a_decision_says_is_wrapped_and_explains_its_words(run: Path, capsy
     assert max(map(len, out.splitlines())) <= 80
     words = " ".join(out.split())
     assert "winner is the best of all candidates, unfinished ones included: 42%" in words
-    assert "cannot be excluded as the best at 95 % confidence" in words
-    assert "winner (its interval allows for its having been chosen)" in words
-    assert "in the best set: may be as good (95 % confidence)" in words
+    assert "cannot be excluded as the best at 95% confidence" in words
+    assert "winner (interval corrected for selection)" in words
+    assert "in the best set: may be as good (95% confidence)" in words
     assert "Assumed, not stated: " in words
 
 

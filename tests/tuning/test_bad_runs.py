@@ -79,7 +79,7 @@ def test_item_that_does_not_fit_alone_ends_the_candidate_with_a_reason(
     with pytest.raises(MemoryError, match=r"one item of \d+ tokens at a time is too much in step 1; choose a smaller"):
         run(tmp_path).advance(1.0)
     words = own_fault(MemoryError("one item of 9 tokens at a time is too much in step 1"))
-    assert words == "this machine has not the memory it needs (one item of 9 tokens at a time is too much in step 1)"
+    assert words == "not enough memory on this machine (one item of 9 tokens at a time is too much in step 1)"
 
 
 def test_error_that_is_not_about_memory_surfaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,7 +154,7 @@ def _title(info: BundleInfo) -> str:
 
 
 def _scores(info: BundleInfo, decision: Decision | None) -> str:
-    lines = ["## Scores", "", "| part | metric | value | 95 % interval | texts |", "|---|---|---|---|---|"]
+    lines = ["## Scores", "", "| part | metric | value | 95% interval | texts |", "|---|---|---|---|---|"]
     for part, scores in _parts(info):
         for name, score in scores.items():
             mark = " (decides)" if name == info.metric else ""

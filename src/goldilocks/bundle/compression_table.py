@@ -5,7 +5,7 @@ from __future__ import annotations
 from goldilocks.records import Compression, CompressionTrial, Measured
 
 _HEAD = (
-    "| steps | engine | size, MB | p50, ms | p95, ms | texts/s | memory, MB | {metric} | loss (95 % bound) "
+    "| steps | engine | size, MB | p50, ms | p95, ms | texts/s | memory, MB | {metric} | loss (95% bound) "
     "| changed | ECE | verdict |\n|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
@@ -17,7 +17,7 @@ def markdown(record: Compression) -> str:
     lines = [
         f"{_HEAD.format(metric=record.metric)}\n{rows}",
         f"Measured on {record.n:,} rows of `{record.data}` (fingerprint `{record.data_fingerprint}`), on "
-        f"{record.machine}{busy}, each model in a process of its own. A trial passes where the one-sided 95 % bound of "
+        f"{record.machine}{busy}, each model in a process of its own. A trial passes where the one-sided 95% bound of "
         f"its loss of {record.metric}, paired with the original, is at most {record.max_loss:g}; of those the one with "
         f"the least {record.prefer} is taken. † on the frontier: no other that passed "
         "is as good in size, latency and score, and better in one.",

@@ -40,7 +40,7 @@ def check(folder: Path, files: Mapping[str, str]) -> None:
         if digest != files[name]:
             raise IntegrityError(
                 f"{folder}: {name!r} was changed (sha256 {digest[:12]}…, written as {files[name][:12]}…); "
-                "copy the bundle again, or write it anew."
+                "copy the bundle again, or create it again."
             )
         if name.lower().endswith(".safetensors"):
             check_finite(folder / name)
@@ -57,7 +57,7 @@ def names_in(folder: Path) -> set[str]:
         for name in [*folders, *names]:
             path = Path(where) / name
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
-                raise IntegrityError(f"{folder}: {name!r} is a link or no plain file; a bundle holds files only.")
+                raise IntegrityError(f"{folder}: {name!r} is a link or not a regular file; a bundle holds files only.")
             if path.is_file():
                 file_names.add(path.relative_to(folder).as_posix())
     return file_names - {INFO}

@@ -105,18 +105,18 @@ class Bundle:
             if not _is_a_failure(error):
                 raise
             raise IntegrityError(
-                f"{self.folder}: its model failed ({_in_line(error)}); the bundle may be damaged, write it anew."
+                f"{self.folder}: its model failed ({_in_line(error)}); the bundle may be damaged, create it again."
             ) from error
         shape = answers.probabilities.shape
         if self.info.output is Output.LABEL and shape != (len(items), len(self.labels)):
             raise IntegrityError(
                 f"{self.folder}: its model gave probabilities of the shape {shape} for {len(items)} texts and "
-                f"{len(self.labels)} labels; the bundle is damaged, write it anew."
+                f"{len(self.labels)} labels; the bundle is damaged, create it again."
             )
         if self.info.output is Output.SCORE and not _finite(answers):
             raise IntegrityError(
-                f"{self.folder}: its model gave a score that is not a finite number; the bundle is damaged, write it "
-                "anew."
+                f"{self.folder}: its model gave a score that is not a finite number; the bundle is damaged, create "
+                "it again."
             )
         return answers
 
@@ -335,7 +335,7 @@ def load(folder: Path | str) -> Bundle:
             f"it was written by {info.created_by}."
         ) from error
     if tuple(model.labels) != info.labels:
-        raise IntegrityError(f"{folder}: the model's labels are not those in {INFO}; write the bundle anew.")
+        raise IntegrityError(f"{folder}: the model's labels are not those in {INFO}; create the bundle again.")
     return Bundle(info, model, folder, known)
 
 
@@ -362,7 +362,7 @@ def read_info(folder: Path) -> BundleInfo:
     path = folder / INFO
     try:
         if path.exists() and (path.is_symlink() or not path.is_file()):  # reading a FIFO would wait for ever
-            raise IntegrityError(f"{path}: is a link or no plain file; a bundle holds files only.")
+            raise IntegrityError(f"{path}: is a link or not a regular file; a bundle holds files only.")
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         hint = f" Did you mean {folder / 'bundle'}?" if (folder / "bundle" / INFO).is_file() else ""
@@ -374,9 +374,9 @@ def read_info(folder: Path) -> BundleInfo:
     try:
         version = json.loads(content)["format_version"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise IntegrityError(f"{path}: damaged; copy the bundle again, or write it anew.") from error
+        raise IntegrityError(f"{path}: damaged; copy the bundle again, or create it again.") from error
     if type(version) is not int or version < 1:  # a bool is an int too
-        raise IntegrityError(f"{path}: format version {version!r} is none there ever was; write the bundle anew.")
+        raise IntegrityError(f"{path}: format version {version!r} is none there ever was; create the bundle again.")
     if version > FORMAT_VERSION:
         raise IntegrityError(
             f"{path}: format version {version}, and this Goldilocks reads up to {FORMAT_VERSION}; "

@@ -320,9 +320,7 @@ def softmax(scores: Array) -> Array:
 def _numbers(texts: Sequence[str], gold: Sequence[Gold], labels: tuple[str, ...], *, several: bool) -> Ints:
     """Number of each text's label; for several a table of 0 and 1, ``(n_texts, n_labels)``."""
     if not texts or len(texts) != len(gold):
-        raise InputError(
-            f"fit got {len(texts)} texts and {len(gold)} labels; pass one label for each of at least one text."
-        )
+        raise InputError(f"fit got {len(texts)} texts and {len(gold)} labels; pass equally many of both, at least one.")
     number = {label: i for i, label in enumerate(labels)}
     labels_by_item = [labels_of(answer, Output.LABEL) for answer in gold]
     unknown = sorted({label for answer in labels_by_item for label in answer} - number.keys())

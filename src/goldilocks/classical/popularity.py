@@ -33,7 +33,9 @@ class Popularity:
             InputError: there are no items.
         """
         if not gold or len(texts) != len(gold):
-            raise InputError(f"fit got {len(texts)} items and {len(gold)} scores; pass one for each of at least one.")
+            raise InputError(
+                f"fit got {len(texts)} items and {len(gold)} scores; pass equally many of both, at least one."
+            )
         self.relevance = {}
         for item, right in zip(texts, gold, strict=True):
             for candidate, value in zip(item[1:], right, strict=True) if isinstance(right, tuple) else ():

@@ -22,7 +22,7 @@ def compress(
     ],
     out: Annotated[Path, typer.Option(help="Folder for the compressed bundle.")],
     max_loss: Annotated[
-        float, typer.Option(help="Maximum loss of the metric, in its own unit, at 95 % confidence.")
+        float, typer.Option(help="Maximum loss of the metric, in its own unit, at 95% confidence.")
     ] = 0.01,
     prefer: Annotated[
         str, typer.Option(help="What to minimise among the models within --max-loss: size or latency.")
@@ -59,7 +59,7 @@ def compress(
     """Distil, prune and quantise a bundle's model, step by step, and write the result as a bundle.
 
     Each step is measured on the rows of --data: size, latency, throughput and memory in a process of its own, the
-    metric and the answers against those of the original, and calibration. A step is kept only if the one-sided 95 %
+    metric and the answers against those of the original, and calibration. A step is kept only if the one-sided 95%
     bound of the metric's loss is at most --max-loss. OUT.compression.json and OUT.compression.md list all trials.
 
     Exit code 0: written; 2: bad input; 3: nothing passes and improves on the original.

@@ -115,7 +115,7 @@ def _ask(service: str, model: str, action: str, body: Mapping[str, Any], key: st
         warning = str(content.get("warning", ""))
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise MissingError(
-            f"{url}: what answers there is no service of goldilocks "
+            f"the server at {url} is not a Goldilocks service "
             f"({cleaned(answer.body[:200].decode('utf-8', 'replace'), key or '', 60)!r}); pass --url."
         ) from error
     return lines, warning

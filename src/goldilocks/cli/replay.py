@@ -48,7 +48,7 @@ def replay(
     required at rung 1), n (validation items) and seed; labels and parameters are optional. A rung that some candidate
     of a data set lacks is ignored for that data set.
 
-    Regret is in points of test score, with a 95 % interval over data sets. The prior results for a data set are those
+    Regret is in points of test score, with a 95% interval over data sets. The prior results for a data set are those
     of the other data sets. If the budget ends before any candidate is fully trained, the policy's choice is the
     candidate with the lowest expected loss.
 

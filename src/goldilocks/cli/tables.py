@@ -207,7 +207,7 @@ def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
             f"Probability that the winner is the best of all candidates, unfinished ones included: "
             f"{decision.p_best:.0%}. Expected regret (what choosing the best would save on average): "
             f"{money(decision.expected_regret)} {decision.objective.currency} per month. Best set: "
-            f"{len(decision.tied)} of the finished candidates cannot be excluded as the best at 95 % confidence.",
+            f"{len(decision.tied)} of the finished candidates cannot be excluded as the best at 95% confidence.",
         )
     if decision.next_steps:
         _print(out_console, next_steps_line(decision))
@@ -246,7 +246,7 @@ def leaderboard(decision: Decision) -> Table:
         "",
         "candidate",
         _abbreviated(decision.metric),
-        "95 % CI",
+        "95% CI",
         f"{decision.objective.currency}/mo",
         "p95 ms",
         *(["no answer"] if missing else []),
@@ -259,8 +259,7 @@ def leaderboard(decision: Decision) -> Table:
             table.add_row(*_standing_row(candidate), *share, style=_STATUS.get(candidate.status, "dim"))
     if decision.candidates:
         marks = localised(
-            "* winner (its interval allows for its having been chosen)  "
-            "= in the best set: may be as good (95 % confidence)"
+            "* winner (interval corrected for selection)  = in the best set: may be as good (95% confidence)"
         )
         table.caption = f"{marks}  {localised(f'{decision.objective.currency}/mo: running costs and errors')}"
         table.caption_justify = "left"
@@ -275,10 +274,10 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
         n=f"{evaluation.score.n:,}",
         part=localised(evaluation.part),
     )
-    metrics = titled_table("metrics", "", "value", "95 % interval")
+    metrics = titled_table("metrics", "", "value", "95% interval")
     for name, score in evaluation.scores.items():
         metrics.add_row(name, f"{score.value:.4f}", localised(f"{score.low:.4f} to {score.high:.4f}"))
-    slices = titled_table("by slice", "by", "slice", "texts", evaluation.metric, "95 % interval")
+    slices = titled_table("by slice", "by", "slice", "texts", evaluation.metric, "95% interval")
     for part in evaluation.slices:
         score = part.score
         name = _recall_of(part.name) if part.by == "label" else localised(part.name)

@@ -83,10 +83,13 @@ def spec_of(
     given = {key: value for key, value in {"task": kind, "language": language, "metric": metric}.items() if value}
     if is_task_file(task, kind):
         if fields:
-            raise InputError("--field goes with data; in a task file write data: {fields: {text: ..., label: ...}}.")
+            raise InputError(
+                "--field can only be used with a data file; in a task file write data: {fields: {text: ..., label: "
+                "...}}."
+            )
         if given:
             key, value = next(iter(given.items()))
-            raise InputError(f"--{key} goes with data; in a task file write {key}: {value}.")
+            raise InputError(f"--{key} can only be used with a data file; in a task file write {key}: {value}.")
         spec = read_task(task)
         named = (spec.data.train, spec.data.validation, spec.data.test, spec.data.unlabelled)
         keep_paths_too(path for path in named if path)

@@ -1,10 +1,10 @@
 """Non-inferiority: whether a compressed model is worse than the original by less than a stated margin.
 
-Both answer the same rows. The margin is compared with the one-sided 95 % bound of the metric's loss, not with the loss
+Both answer the same rows. The margin is compared with the one-sided 95% bound of the metric's loss, not with the loss
 that was seen: few rows, or many changed answers, widen the bound, and the model fails although it may be as good.
 
 Where every row is right or wrong (accuracy), the bound is Tango's score bound for the difference of paired shares.
-Else it is the 95 % quantile of the paired bootstrap, and never below Tango's bound for no changed row among n, which is
+Else it is the 95% quantile of the paired bootstrap, and never below Tango's bound for no changed row among n, which is
 z² / (n + z²): 0 changes among 100 rows still leave room for a loss of 2.6 points.
 
 Sources: Tango 1998, "Equivalence test and confidence interval for the difference in proportions for the paired-sample
@@ -35,7 +35,7 @@ _ALIKE = 1e-3
 def paired_loss(
     metric: Metric, gold: Sequence[Gold], original: Sequence[Answer], compressed: Sequence[Answer], *, seed: int = 0
 ) -> Measured:
-    """By how much the metric of the compressed model is worse, with its one-sided 95 % bounds ``low`` and ``high``.
+    """By how much the metric of the compressed model is worse, with its one-sided 95% bounds ``low`` and ``high``.
 
     Args:
         metric: What decides.
@@ -76,7 +76,7 @@ def _tango_of_items(original: Floats, compressed: Floats) -> tuple[float, float]
 
 
 def tango_bound(worse: int, better: int, n: int) -> float:
-    """Upper one-sided 95 % bound of the share of rows that got worse less the share that got better.
+    """Upper one-sided 95% bound of the share of rows that got worse less the share that got better.
 
     Args:
         worse: Rows that the original has right and the compressed model wrong.
@@ -118,7 +118,7 @@ def fewest_rows(max_loss: float) -> int:
 
 
 def changed_share(original: Sequence[Answer], compressed: Sequence[Answer]) -> Measured:
-    """Share of rows whose answer is another one, with its 95 % interval."""
+    """Share of rows whose answer is another one, with its 95% interval."""
     changed = sum(not _same(answer, other) for answer, other in zip(original, compressed, strict=True))
     return Measured(changed / len(original), *wilson(changed, len(original)), len(original), "share")
 

@@ -116,7 +116,7 @@ class Comparison:
         return after.ece.value - before.ece.value if before and after else None
 
     def _why_not(self, loss: Measured) -> str:
-        words = f"its loss may be {loss.high:.4f} (95 % bound), more than {self.max_loss:g}"
+        words = f"its loss may be {loss.high:.4f} (95% bound), more than {self.max_loss:g}"
         fewest = fewest_rows(self.max_loss)
         few = loss.n < fewest and 0 < self.max_loss < 1
         return f"{words}; {loss.n} rows cannot show less, at least {fewest} are needed" if few else words

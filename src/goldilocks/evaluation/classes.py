@@ -39,7 +39,7 @@ def confusion(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[st
         InputError: not one answer for each item, or a label that is not in ``labels``.
     """
     if len(gold) != len(predicted):
-        raise InputError(f"{len(gold)} gold and {len(predicted)} predicted labels; pass one of each for each item.")
+        raise InputError(f"{len(gold)} gold and {len(predicted)} predicted labels; both need one entry per item.")
     number = {label: i for i, label in enumerate(labels)}
     unknown = sorted({*gold, *predicted} - number.keys())
     if unknown:

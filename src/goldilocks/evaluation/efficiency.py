@@ -106,7 +106,7 @@ def footprint(
 
 
 def mean_time(milliseconds: Times) -> Measured:
-    """Mean of measured times with its 95 % interval (Student's); of a single time half and double of it."""
+    """Mean of measured times with its 95% interval (Student's); of a single time half and double of it."""
     value, n = float(milliseconds.mean()), len(milliseconds)
     if n < 2:
         return Measured(value, value / 2, value * 2, n, "ms")
@@ -122,7 +122,7 @@ def _drift(first: Times, predict: Callable[[Sequence[Text]], object], texts: Seq
 
 
 def percentile(milliseconds: Times, share: float) -> Measured:
-    """A percentile of measured times with its 95 % interval from order statistics, whatever their distribution.
+    """A percentile of measured times with its 95% interval from order statistics, whatever their distribution.
 
     The number of times below the true percentile is binomial(n, share); the interval runs between the order statistics
     at its 2.5 % and 97.5 % points. With few times the upper end is the slowest one seen and covers less than it says.

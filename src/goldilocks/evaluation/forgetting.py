@@ -114,7 +114,7 @@ def _among(own: Container[str], class_of: Callable[[str], str], answer: Answer) 
 
 
 def forgetting_of(metric: Metric, part: str, domains: Sequence[DomainAnswers], *, seed: int = 0) -> Forgetting:
-    """Scores before and after an update, their average and what was forgotten, with 95 % intervals.
+    """Scores before and after an update, their average and what was forgotten, with 95% intervals.
 
     The intervals are over the choice of rows: of each data set the rows are drawn with replacement, the same for before
     and after. They say nothing of another training run.

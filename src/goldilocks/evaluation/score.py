@@ -129,5 +129,6 @@ def loss_of(metric: Metric, values: Floats | float) -> npt.NDArray[np.float64]:
 def _check(gold: Sequence[Gold], predicted: Sequence[Answer]) -> None:
     if not len(gold) or len(gold) != len(predicted):
         raise InputError(
-            f"{len(gold)} gold and {len(predicted)} predicted answers; pass one of each for at least one item."
+            f"{len(gold)} gold and {len(predicted)} predicted answers; both need one entry per item, and at least one "
+            "item."
         )

@@ -44,7 +44,8 @@ def slices(
     """
     if not len(texts) or not len(texts) == len(gold) == len(predicted):
         raise InputError(
-            f"{len(texts)} texts, {len(gold)} gold and {len(predicted)} predicted answers; pass one of each for each."
+            f"{len(texts)} texts, {len(gold)} gold and {len(predicted)} predicted answers; all three need one entry "
+            "per item, and at least one item."
         )
 
     def on(kind: str, name: str, positions: list[int]) -> SliceRow:

@@ -134,7 +134,9 @@ class WordOverlap:
             InputError: there are no items, or not one answer for each.
         """
         if not texts or len(texts) != len(gold):
-            raise InputError(f"fit got {len(texts)} items and {len(gold)} scores; pass one for each of at least one.")
+            raise InputError(
+                f"fit got {len(texts)} items and {len(gold)} scores; pass equally many of both, at least one."
+            )
         pairs = all(len(item) == 2 for item in texts) and not any(isinstance(answer, tuple) for answer in gold)
         documents = list(dict.fromkeys(text for item in texts for text in (item if pairs else item[1:])))
         words = [self._words(document) for document in documents]

@@ -137,7 +137,9 @@ class Collaborative:
             InputError: there are no items, or not one answer for each.
         """
         if not texts or len(texts) != len(gold):
-            raise InputError(f"fit got {len(texts)} items and {len(gold)} answers; pass one for each of at least one.")
+            raise InputError(
+                f"fit got {len(texts)} items and {len(gold)} answers; pass equally many of both, at least one."
+            )
         self.weights = np.array([1.0, 1.0, 1.0])
         cut = len(texts) - int(HELD_OUT_SHARE * len(texts))
         if len(texts) - cut >= FEWEST_HELD_OUT:

@@ -218,7 +218,7 @@ def _whole(item: Text) -> str:
 
 
 def _line(source: Sequence[int], summary: Sequence[int]) -> Floats:
-    """Least squares of the words of summaries by those of their texts, with the 5 % and 95 % quantiles as bounds."""
+    """Least squares of the words of summaries by those of their texts, with the 5 % and 95% quantiles as bounds."""
     words, wanted = np.array(source, dtype=np.float64), np.array(summary, dtype=np.float64)
     spread = float(words.var())
     slope = float(((words - words.mean()) * (wanted - wanted.mean())).mean()) / spread if spread else 0.0

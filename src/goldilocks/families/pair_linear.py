@@ -135,7 +135,9 @@ class PairLinear:
             InputError: there are no items, not one answer for each, or a label the model does not know.
         """
         if not texts or len(texts) != len(gold):
-            raise InputError(f"fit got {len(texts)} items and {len(gold)} answers; pass one for each of at least one.")
+            raise InputError(
+                f"fit got {len(texts)} items and {len(gold)} answers; pass equally many of both, at least one."
+            )
         self.profiles = PairSimilarity()
         self.profiles.fit([text for item in texts for text in _sides(item)], seed=seed)
         raw, hashes = self._compared(texts)

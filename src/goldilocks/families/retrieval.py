@@ -121,7 +121,9 @@ class Retrieval:
             InputError: there are no items, or not one reply for each.
         """
         if not texts or len(texts) != len(gold):
-            raise InputError(f"fit got {len(texts)} items and {len(gold)} replies; pass one for each of at least one.")
+            raise InputError(
+                f"fit got {len(texts)} items and {len(gold)} replies; pass equally many of both, at least one."
+            )
         texts, replies = texts[:MAX_ITEMS], [references(right)[0] for right in gold[:MAX_ITEMS]]
         self.earlier, self.neighbours = 0.0, 1
         cut = len(texts) - int(HELD_OUT_SHARE * len(texts))

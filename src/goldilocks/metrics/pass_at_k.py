@@ -52,7 +52,7 @@ def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
         MissingError: programs cannot be run on this machine.
     """
     if len(gold) != len(predicted):
-        raise InputError(f"{len(gold)} gold and {len(predicted)} predicted programs; pass one of each for each item.")
+        raise InputError(f"{len(gold)} gold and {len(predicted)} predicted programs; both need one entry per item.")
     summands = np.ones((len(gold), 2))
     summands[:, 0] = [np.mean(passed) if passed else 0.0 for passed in _verdicts_of(gold, predicted)]
     return summands

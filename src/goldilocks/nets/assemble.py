@@ -299,7 +299,7 @@ def _refuse_larger(config: NetworkConfig, build: Callable[[NetworkConfig], Backb
     if needed > _GROWTH * stored + _ROOM:
         raise IntegrityError(
             f"network.json describes weights of {needed / 1e6:,.0f} MB, their file has {stored / 1e6:,.1f} MB; the "
-            "bundle is damaged, write it anew."
+            "bundle is damaged, create it again."
         )
 
 

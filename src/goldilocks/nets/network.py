@@ -392,7 +392,7 @@ class Network:
             if name in weights and weights[name].is_floating_point() != weight.is_floating_point():
                 raise IntegrityError(
                     f"{folder}: {name!r} is stored as {weights[name].dtype} in place of {weight.dtype}; the bundle is "
-                    "damaged, write it anew."
+                    "damaged, create it again."
                 )
         shared = self.module.state_dict().keys() - own_weights(self.module).keys()
         tied = {name: weight for name, weight in self.module.state_dict().items() if name in shared}

@@ -27,7 +27,7 @@ def stopped(race: Race) -> str:
     """See ``protocols.ExplainsStopping``."""
     last = len(race.rungs) - 1
     if all(race.bought(name) > last for name in race.candidates):
-        return "nothing is left to buy"
+        return "every remaining candidate has been trained to the end"
     return "every promoted candidate is finished"
 
 

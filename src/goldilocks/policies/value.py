@@ -65,7 +65,7 @@ def _next(race: Race) -> tuple[str, int, str] | str:
     """The next purchase, or why there is none."""
     offered = race.purchases()
     if not offered.candidates:
-        return _second_seed(race, 0.0) or "nothing is left to buy"
+        return _second_seed(race, 0.0) or "every remaining candidate has been trained to the end"
     last = len(race.rungs) - 1
     if race.best is None:
         return _first(race, offered)

@@ -166,7 +166,7 @@ class Learner:
                     slot.steps.fill_(self._optimizer.updates if slot.name in used else 0)
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise IntegrityError(
-                f"checkpoint: does not fit this run ({type(error).__name__}: {error}); remove it to start anew."
+                f"checkpoint: does not fit this run ({type(error).__name__}: {error}); remove it to start again."
             ) from error
 
 

@@ -152,7 +152,7 @@ def read_rows(path: Path, *, count: int, length: int, vocabulary: int) -> Rows:
     size = path.stat().st_size if path.exists() else 0
     if size != count * kind.itemsize:
         raise IntegrityError(
-            f"{path}: {size} bytes where {count} rows take {count * kind.itemsize}; remove {path.parent}, start anew."
+            f"{path}: {size} bytes where {count} rows take {count * kind.itemsize}; remove {path.parent}, start again."
         )
     return np.memmap(path, dtype=kind, mode="r", shape=(count,))
 

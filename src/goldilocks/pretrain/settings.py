@@ -104,6 +104,6 @@ def check(settings: PretrainSettings) -> None:
         if getattr(settings, option) and settings.objective != "mlm":
             raise InputError(f"{option.replace('_', ' ')} belongs to mlm; leave it out for {settings.objective}.")
     if settings.next_sentence and settings.across:
-        raise InputError("next sentence needs rows whose documents do not see each other; leave out across.")
+        raise InputError("next sentence needs rows whose documents do not attend to each other; leave out across.")
     if settings.start is not None and settings.tokenizer is not None:
         raise InputError("a checkpoint keeps its own tokenizer; leave out the tokenizer, or start from scratch.")

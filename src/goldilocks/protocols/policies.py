@@ -160,4 +160,4 @@ class ExplainsStopping(Protocol):
     """A policy (besides ``Policy``) that may stop before everything is bought, and says why."""
 
     def stopped(self, race: Race) -> str:
-        """Why ``choose`` returns ``None`` for this state, in words: "nothing is left to buy"."""
+        """Why ``choose`` returns ``None`` for this state, in words: "the budget ended"."""

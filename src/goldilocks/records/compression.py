@@ -23,9 +23,9 @@ class CompressionTrial:
     """The metric on the rows; ``None``: the compressed model could not be run."""
     loss: Measured | None
     """How much worse the metric is than the original's on the same rows, in the metric's unit: ``value``, and the 5 %
-    and 95 % bounds ``low`` and ``high``. ``high`` is what the gate compares with ``max_loss``."""
+    and 95% bounds ``low`` and ``high``. ``high`` is what the gate compares with ``max_loss``."""
     changed: Measured | None
-    """Share of rows with another answer than the original's, with its 95 % interval."""
+    """Share of rows with another answer than the original's, with its 95% interval."""
     ece_change: float | None
     """Expected calibration error less the original's; ``None``: the model states no confidence."""
     size_bytes: int
@@ -54,7 +54,7 @@ class Compression:
     metric: str
     """File name in metrics/ of the metric that had to be kept."""
     max_loss: float
-    """Maximum loss of that metric, in its own unit; the one-sided 95 % bound is compared with it."""
+    """Maximum loss of that metric, in its own unit; the one-sided 95% bound is compared with it."""
     prefer: str
     """What was minimised among the trials that passed: ``size``, ``latency`` or ``J``."""
     data: str

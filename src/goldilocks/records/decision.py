@@ -126,7 +126,7 @@ class Cost:
     tokens: float = 0.0
     """Requests of a month × tokens of a request × the endpoint's prices; 0 where this machine answers."""
     error: float = 0.0
-    """Half the 95 % interval of the total from the measurement of times, money per month; 0: not known."""
+    """Half the 95% interval of the total from the measurement of times, money per month; 0: not known."""
 
     @property
     def total(self) -> float:
@@ -177,7 +177,7 @@ class Standing:
     p_best: float | None = None
     """Probability that its true J is the lowest of all candidates with a trial or a forecast."""
     forecast: Measured | None = None
-    """Expected final loss of a candidate that did not finish, with a 95 % interval."""
+    """Expected final loss of a candidate that did not finish, with a 95% interval."""
     seconds_to_finish: float | None = None
     """Predicted seconds of the rest of the run, of a candidate that did not finish."""
     budget_to_finish: float | None = None
@@ -292,7 +292,7 @@ class NextStep:
     candidate: str
     """The candidate that would be used."""
     expected_j: Measured
-    """Money per month, with a 95 % interval. Of ``more_data`` without the cost of labelling."""
+    """Money per month, with a 95% interval. Of ``more_data`` without the cost of labelling."""
     basis: str
     """What the number rests on, for the user."""
     rows: int = 0
@@ -307,11 +307,11 @@ class HostedOrOwn:
     """Candidate."""
     own: str
     requests: Measured | None
-    """Requests per month at which both cost the same, with a 95 % interval; ``None``: at none."""
+    """Requests per month at which both cost the same, with a 95% interval; ``None``: at none."""
     own_is_cheaper: str
     """``above`` or ``below`` that volume, ``always`` or ``never``."""
     labels: Measured | None
-    """Training rows after which the owned model is expected to have the endpoint's J, with a 95 % interval; ``None``:
+    """Training rows after which the owned model is expected to have the endpoint's J, with a 95% interval; ``None``:
     not known, or it never would."""
     rows: int
     """Training rows now; 0: not known."""
@@ -328,7 +328,7 @@ class Decision:
     winner: Standing
     """Its score's interval is corrected for having been selected."""
     tied: tuple[str, ...]
-    """The best set: candidates that cannot be excluded as the best at 95 %, the winner among them."""
+    """The best set: candidates that cannot be excluded as the best at 95%, the winner among them."""
     map: tuple[AlphaRange, ...]
     candidates: tuple[Standing, ...]
     objective: Objective

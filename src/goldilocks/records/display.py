@@ -119,7 +119,7 @@ def evaluation_html(evaluation: Any) -> str:
         ("", [row.label, f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1:.3f}", f"{row.support:,}"])
         for row in evaluation.classes
     ]
-    shown = _table(["metric", "value (95 % interval)"], metrics)
+    shown = _table(["metric", "value (95% interval)"], metrics)
     return shown + (_table(["label", "precision", "recall", "F1", "rows"], classes) if classes else "")
 
 

@@ -30,7 +30,7 @@ class Footprint:
     tokens_written: float | None = None
     """Tokens that it generates for a request, mean likewise."""
     mean_ms: Measured | None = None
-    """Mean time of one text alone, with its 95 % interval; ``None``: measured by an earlier version."""
+    """Mean time of one text alone, with its 95% interval; ``None``: measured by an earlier version."""
     batch_mean_ms: Measured | None = None
     """Mean time of one text within a batch of ``batch_size``."""
     batch_size: int = 32

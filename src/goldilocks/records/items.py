@@ -152,13 +152,13 @@ class AnswerRule:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A measured number with its 95 % interval."""
+    """A measured number with its 95% interval."""
 
     value: float
     """The point estimate, in ``unit``."""
     low: float
     high: float
-    """``low`` and ``high`` bound the 95 % interval; equal to ``value`` where no spread was measured."""
+    """``low`` and ``high`` bound the 95% interval; equal to ``value`` where no spread was measured."""
     n: int
     """Number of items or repeats."""
     unit: str

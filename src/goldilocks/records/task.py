@@ -43,7 +43,7 @@ class CompressionSpec:
     """Compression of the finalists before the test set is opened."""
 
     max_loss: float | None = None
-    """The most the metric may lose, in its own unit, at 95 % confidence; ``None``: nothing is compressed."""
+    """The most the metric may lose, in its own unit, at 95% confidence; ``None``: nothing is compressed."""
     only: tuple[str, ...] = ()
     """File names in compressors/; empty: all."""
     candidates: int = 3

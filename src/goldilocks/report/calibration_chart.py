@@ -14,7 +14,7 @@ _SIZE = 360.0
 
 
 def reliability_diagram(calibration: Calibration) -> Markup:
-    """Accuracy against confidence, with 95 % intervals; on the diagonal a model is calibrated."""
+    """Accuracy against confidence, with 95% intervals; on the diagonal a model is calibrated."""
     x = Scale(0.0, 1.0, 56, _SIZE - 16)
     y = Scale(0.0, 1.0, _SIZE - 52, 28)
     parts = axes(x, y, _("confidence"), _("accuracy"), x_ticks=5, y_ticks=5)

@@ -41,7 +41,7 @@ class Point:
     loss: float
     low: float
     high: float
-    """``low`` and ``high``: 95 % interval of the loss."""
+    """``low`` and ``high``: 95% interval of the loss."""
     status: str
     """As in ``records.Standing``."""
 

@@ -37,7 +37,7 @@ def slider_data(decision: Decision, losses: Mapping[str, float], labels: Mapping
             {
                 "name": labels.get(name, name),
                 "cost": row.cost.total,
-                "timing": row.cost.error,  # its 95 % half-width
+                "timing": row.cost.error,  # its 95% half-width
                 "loss": loss,
                 "expected": expected,
                 "rank": by_size.index(name),

@@ -6,7 +6,7 @@ a loss is the validation estimate, shrunk towards the other candidates as far as
 Differences that the timing of the machine cannot resolve are ordered by validation loss, then parameters, then name. A
 cheaper candidate wins only within ``objective.indifference``. See docs/decisions/0008-rule.md.
 
-*Best set.* The candidates that cannot be excluded as the best at 95 %, however many there are.
+*Best set.* The candidates that cannot be excluded as the best at 95%, however many there are.
 
 *Map.* Each candidate is a line J(α) = cost + α·loss; their lower envelope says which is best for which α.
 """

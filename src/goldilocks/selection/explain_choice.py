@@ -39,7 +39,7 @@ def sentence(
         parts.append(chances)
     beaten = next((standing for standing in standings if standing.status == "raced" and standing.J is not None), None)
     if beaten is not None and beaten.J is not None and winner.J is not None:
-        rank = "The best of the others" if others else "The next best"
+        rank = "The cheapest candidate outside the best set" if others else "The next best"
         more = f"{money(beaten.J - winner.J)} {objective.currency} more per month, errors included"
         parts.append(f"{rank}, {beaten.candidate}, costs {more}.")
     parts.append(_valid_range(winner.candidate, ranges, objective))
@@ -61,14 +61,14 @@ def _chances(winner: Standing, standings: Sequence[Standing]) -> str:
     if needed and first.share_to_finish < 1:
         return (
             f"The probability of being the best of all candidates is {winner.p_best:.0%} for the winner and {rest:.0%} "
-            f"for the other finished ones; unfinished candidates hold the remaining {open_:.0%}, and {more} would "
-            f"finish the most probable of these, {first.candidate}, with {_part(first.share_to_finish)} of its "
-            "training schedule."
+            f"for the other finished ones; the remaining {open_:.0%} is shared by the unfinished candidates, and "
+            f"{more} would finish the most probable of these, {first.candidate}, with "
+            f"{_part(first.share_to_finish)} of its training schedule."
         )
     return (
         f"The probability of being the best of all candidates is {winner.p_best:.0%} for the winner and {rest:.0%} for "
-        f"the other finished ones; unfinished candidates hold the remaining {open_:.0%}, and {more} would finish the "
-        f"most probable of these, {first.candidate}."
+        f"the other finished ones; the remaining {open_:.0%} is shared by the unfinished candidates, and {more} would "
+        f"finish the most probable of these, {first.candidate}."
     )
 
 

@@ -23,7 +23,7 @@ from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
 from goldilocks.support.machine.out_of_memory import out_of_memory
 
-_MEMORY = "this machine has not the memory it needs"
+_MEMORY = "not enough memory on this machine"
 
 
 def own_fault(error: Exception) -> str | None:
@@ -31,7 +31,7 @@ def own_fault(error: Exception) -> str | None:
 
     Example:
         >>> own_fault(MemoryError()), own_fault(MissingError("x: is not there.")), own_fault(KeyError("x"))
-        ('this machine has not the memory it needs', 'x: is not there.', None)
+        ('not enough memory on this machine', 'x: is not there.', None)
     """
     if out_of_memory(error):
         return f"{_MEMORY} ({error})" if isinstance(error, MemoryError) and str(error) else _MEMORY

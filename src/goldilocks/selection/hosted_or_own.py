@@ -138,7 +138,7 @@ def labels_needed(
         seed: Seed of the draws of the exponent.
 
     Returns:
-        The median with a 95 % interval; ``None``: more than a billion rows, or never.
+        The median with a 95% interval; ``None``: more than a billion rows, or never.
 
     Example: a loss of .2 after 1,000 rows that falls with the square root of the rows is .1 after 4,000
         >>> found = labels_needed(np.full(9, 0.2), np.full(9, 0.1), Exponent(0.5, 1e-9), 1_000, 0)

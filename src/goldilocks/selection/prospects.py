@@ -31,7 +31,7 @@ class Forecasts:
 
     prospects: Prospects
     losses: Mapping[str, Measured]
-    """Candidate -> expected final loss with its 95 % interval."""
+    """Candidate -> expected final loss with its 95% interval."""
     seconds: Mapping[str, float]
     """Candidate -> seconds that the rest of its run is predicted to take."""
     least: Mapping[str, tuple[float, float]]

@@ -386,7 +386,7 @@ def _why_stopped(policy: Policy, standings: Standings) -> str:
         return policy.stopped(standings)
     last = len(standings.rungs) - 1
     if all(standings.bought(name) > last for name in standings.candidates):
-        return "nothing is left to buy"
+        return "every remaining candidate has been trained to the end"
     return "the policy found nothing more to buy"
 
 

@@ -170,11 +170,11 @@ def _check_header(header: Sequence[str], where: str) -> None:
     if len(missing) == len(COLUMNS):
         first_line = ", ".join(header)[:_SHOWN] or "nothing"
         raise InputError(
-            f"{where}: its first line has {first_line!r}; wanted is a CSV file, separated by commas, whose first line "
+            f"{where}: its first line has {first_line!r}; expected a CSV file, separated by commas, whose first line "
             f"names the columns {', '.join(COLUMNS)}."
         )
     if missing:
-        raise InputError(f"{where}: lacks the columns {', '.join(missing)}; wanted are {', '.join(COLUMNS)}.")
+        raise InputError(f"{where}: lacks the columns {', '.join(missing)}; expected: {', '.join(COLUMNS)}.")
     twice = [name for name in (*COLUMNS, *OPTIONAL) if header.count(name) > 1]
     if twice:
         raise InputError(f"{where}: has the column {twice[0]} twice; leave one of them out.")

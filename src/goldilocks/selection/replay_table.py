@@ -129,7 +129,7 @@ def _forecast(race: TableRace, standings: Standings) -> str:
 
 
 def summarise(results: Sequence[Replayed], seed: int = 0) -> list[Summary]:
-    """Mean regret of each policy at each budget, with a 95 % bootstrap interval over data sets."""
+    """Mean regret of each policy at each budget, with a 95% bootstrap interval over data sets."""
     groups: dict[tuple[str, float | None], list[Replayed]] = defaultdict(list)
     for result in results:
         groups[result.policy, result.budget_share].append(result)

@@ -151,7 +151,7 @@ def worth_screening(pool: Pool, seconds_left: float) -> bool:
 
 
 def corrected_interval(values: Sequence[float], held_out_share: float) -> tuple[float, float, float]:
-    """Mean and 95 % interval of a number measured on several random splits of the same rows.
+    """Mean and 95% interval of a number measured on several random splits of the same rows.
 
     The splits share rows, so their plain standard error is too small; the variance is multiplied by
     1/n_splits + held_out / learnt instead of 1/n_splits.

@@ -215,7 +215,7 @@ class Workspace:
         """
         if self.task.exists() and not resume:
             raise InputError(
-                f"{self.folder}: holds a run; pass --resume to go on with it, or another --out; in Python resume "
+                f"{self.folder}: holds a run; pass --resume to continue it, or another --out; in Python resume "
                 "of RunSettings, or another out."
             )
 
@@ -240,7 +240,7 @@ class Workspace:
         if not self.task.exists():
             if self.trials.exists() or self.decision.exists():
                 raise IntegrityError(
-                    f"{self.task}: is missing, and what is in the folder was bought for it; restore it, or choose "
+                    f"{self.task}: is missing, and the results in this folder belong to it; restore it, or choose "
                     "another --out."
                 )
             self.write_task(spec)

@@ -127,7 +127,7 @@ def add_key(path: Path, key: ApiKey) -> str:
 def _add_key(path: Path, key: ApiKey) -> str:
     known = read_keys(path) if path.exists() else KeyList()
     if not key.name.strip() or not key.name.isprintable():
-        raise InputError(f"the name of the key is {key.name!r}; give it one that can be read in a list.")
+        raise InputError(f"the name of the key is {key.name!r}; give it a printable, non-empty name.")
     if any(other.name == key.name and other.state(time.time()) == "active" for other in known.keys):
         raise InputError(f"{path}: there is an active key named {key.name!r}; revoke it first, or choose another name.")
     identity, secret = secrets.token_hex(4), secrets.token_urlsafe(32)

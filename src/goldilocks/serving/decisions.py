@@ -59,7 +59,7 @@ def over(options: Sequence[str], scores: Mapping[str, float], card: ModelCard, w
         where: The question, for an error.
 
     Raises:
-        RequestError: the model has no such labels, or they are not exclusive (400); an option is there twice (422).
+        RequestError: the model has no such labels, or they are not exclusive (400); an option occurs twice (422).
     """
     _need_labels(card, where)
     if card.several:
@@ -74,7 +74,7 @@ def over(options: Sequence[str], scores: Mapping[str, float], card: ModelCard, w
             f"{where}: {unknown[0][:100]!r} is not a label of this model; its labels are: {_listed(card)}.",
         )
     if len(set(options)) < len(options):
-        raise RequestError(422, "invalid_input", f"{where}: an option is there twice; name each once.")
+        raise RequestError(422, "invalid_input", f"{where}: an option occurs twice; name each once.")
     mass = sum(scores[option] for option in options)
     shares = [scores[option] / mass if mass > 0 else 1 / len(options) for option in options]
     return Distribution(tuple(shares), 1.0 if len(options) == len(card.labels) else mass)

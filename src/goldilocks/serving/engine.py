@@ -193,4 +193,6 @@ def version_of(folder: Path) -> str:
         if isinstance(error, FileNotFoundError) and (folder / "bundle" / _INFO).is_file():
             raise InputError(f"{folder} is the folder of a run; pass {folder / 'bundle'}.") from error
         raise InputError(f"{str(folder)!r} holds no {_INFO}, so it is not a bundle; pass a bundle's folder.") from error
-    raise InputError(f"{str(path)!r} is no plain file, so {str(folder)!r} is not a bundle; pass a bundle's folder.")
+    raise InputError(
+        f"{str(path)!r} is not a regular file, so {str(folder)!r} is not a bundle; pass a bundle's folder."
+    )

@@ -89,7 +89,7 @@ class RequestLog:
                     raise RequestError(
                         404,
                         "request_not_found",
-                        f"the log has no item {item} of request {request_id[:128]!r} of this key.",
+                        f"in the log, request {request_id[:128]!r} of this key has no item {item}.",
                     )
                 self._store.add_feedback(FeedbackRow(request_id, item, time.time(), answer, key_id))
         except StoreError as error:

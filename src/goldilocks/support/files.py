@@ -152,7 +152,7 @@ def from_json(kind: type[Record], text: str | bytes, *, where: Path) -> Record:
         first = error.errors()[0]
         spot = ".".join(str(part) for part in first["loc"]) or "the file"
         raise IntegrityError(
-            f"{where}: damaged or from another version ({spot}: {first['msg']}); restore it, or write it anew."
+            f"{where}: damaged or from another version ({spot}: {first['msg']}); restore it, or create it again."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""YAML that a person wrote, read without running code. A key that is there twice is an error: most readers keep one."""
+"""YAML that a person wrote, read without running code. A key that occurs twice is an error: most readers keep one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_yaml(text: str, path: Path) -> Any:
 
 
 def _strict(loader: type[yaml.SafeLoader]) -> type[yaml.SafeLoader]:
-    """The loader, for which a key that is there twice is an error."""
+    """The loader, for which a key that occurs twice is an error."""
     import yaml
 
     class Strict(loader):  # type: ignore[misc, valid-type]
@@ -46,7 +46,7 @@ def _strict(loader: type[yaml.SafeLoader]) -> type[yaml.SafeLoader]:
             own = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
             twice = next((key for place, key in enumerate(own) if key in own[:place]), None)
             if twice is not None:
-                raise yaml.constructor.ConstructorError(problem=f"{twice} is there twice", problem_mark=node.start_mark)
+                raise yaml.constructor.ConstructorError(problem=f"{twice} occurs twice", problem_mark=node.start_mark)
             mapping: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
             return mapping
 

@@ -106,7 +106,7 @@ def untrainable(network: Network) -> str | None:
 def unusable_method(method: Method, strategy: Strategy | None) -> str | None:
     """Why a method cannot continue the training of a network, for the user; ``None``: it can."""
     if isinstance(method, FitsInClosedForm | FitsHead):
-        return "fits the head anew, to the new rows alone"
+        return "refits the head on the new rows alone"
     if isinstance(method, ReplacesHead):
         return f"begins with a head from {method.HEAD_FROM}"
     if isinstance(method, NeedsTeacher):

@@ -421,7 +421,7 @@ class Run:
             if content.get(key) != value:
                 raise IntegrityError(
                     f"{folder}: the checkpoint is of {key} {content.get(key)!r}, this run of {value!r}; "
-                    "remove it to start the run anew."
+                    "remove it to start the run again."
                 )
         try:
             self._take_up(content, tensors, folder)
@@ -430,7 +430,7 @@ class Run:
                 raise
             problem = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise IntegrityError(
-                f"{folder}: the checkpoint is damaged ({problem}); remove it to start the run anew."
+                f"{folder}: the checkpoint is damaged ({problem}); remove it to start the run again."
             ) from error
 
     def _take_up(self, content: Mapping[str, Any], tensors: dict[str, Any], folder: Path) -> None:

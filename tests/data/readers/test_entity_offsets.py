@@ -58,7 +58,7 @@ def test_entities_by_type_and_name_are_read_whether_the_end_is_the_last_characte
 def test_broken_places_of_entities_by_type_are_reported(tmp_path: Path) -> None:
     good = {"text": "in Rome", "label": {"LOC": {"Rome": [[3, 6]]}}}
     result = _read(tmp_path, [good, {"text": "in Rome", "label": {"LOC": {"Rome": [["3", 6]]}}}])
-    assert result.problems == {"the entity 'Rome' has the place ['3', 6]; wanted is [start, last]": (2,)}
+    assert result.problems == {"the entity 'Rome' has the place ['3', 6]; expected [start, last]": (2,)}
     result = _read(tmp_path, [good, {"text": "in Rome", "label": {"LOC": {"Rome": [[2, 5]]}}}])
     assert result.problems == {
         "the entity 2 to 6 is ' Rom' in the text, not 'Rome'; are the offsets off by one, or do they count something "

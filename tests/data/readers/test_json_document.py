@@ -76,7 +76,7 @@ def test_document_of_nothing_but_damaged_rows_lacks_no_column(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ('{"data": [', r"broken JSON .*wanted is SQuAD's form"),
+        ('{"data": [', r"broken JSON .*expected SQuAD's form"),
         ('{"question": "one"}\n{"question": "two",}\n', r"broken JSON .*name the file \.jsonl"),
         ('{"rows": []}', "no list of rows or articles"),
         ("7", "no list of rows or articles"),

@@ -54,7 +54,7 @@ def require_columns(
             )
         if there.count(column) > 1:
             raise InputError(
-                f"{path.name}: the column {column!r} is there {there.count(column)} times; rename all but one."
+                f"{path.name}: the column {column!r} occurs {there.count(column)} times; rename all but one."
             )
 
 

@@ -257,7 +257,7 @@ def _read_by_type(text: str, listed: Mapping[Any, Any]) -> list[Entity] | str:
         for surface, places in names.items() if isinstance(names, dict) else ():
             for place in places if isinstance(places, list) else [places]:
                 if not (isinstance(place, list) and len(place) == 2 and all(type(edge) is int for edge in place)):
-                    return f"the entity {surface[:40]!r} has the place {place!r}; wanted is [start, last]"
+                    return f"the entity {surface[:40]!r} has the place {place!r}; expected [start, last]"
                 start, last = place
                 end = last if text[start:last] == surface else last + 1
                 entities.append((start, end, str(label), surface))

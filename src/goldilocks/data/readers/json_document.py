@@ -20,7 +20,7 @@ from goldilocks.data.readers.text_file import lines_of
 from goldilocks.errors import InputError
 
 WANTED = (
-    'wanted is SQuAD\'s form, {"data": [{"title", "paragraphs": [{"context", "qas": [{"question", "answers"}]}]}]}, or '
+    'expected SQuAD\'s form, {"data": [{"title", "paragraphs": [{"context", "qas": [{"question", "answers"}]}]}]}, or '
     "a list of objects; for one object per line name the file .jsonl"
 )
 
@@ -32,7 +32,7 @@ def loads(text: str) -> Any:
     """``json.loads`` that refuses an object with one key twice and two values: most readers keep the last, silently.
 
     Raises:
-        ValueError: the text is not JSON, or a key is there twice.
+        ValueError: the text is not JSON, or a key occurs twice.
     """
     return json.loads(text, object_pairs_hook=_without_repeats)
 
@@ -48,7 +48,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> Record:
     if len(record) < len(pairs):
         for key, value in pairs:
             if repr(record[key]) != repr(value):  # true is not 1, and NaN is NaN
-                raise ValueError(f"the key {key!r} is there twice with different values")
+                raise ValueError(f"the key {key!r} occurs twice with different values")
     return record
 
 

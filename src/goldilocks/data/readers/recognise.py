@@ -81,7 +81,7 @@ def recognise(path: Path) -> Recognised:
     start = first_bytes(path)
     for signature, format_name, remedy in () if suffix == ".spacy" else _SIGNATURES:
         if start.startswith(signature):
-            raise InputError(f"{path.name}: is {format_name}; {remedy}, then name the result.")
+            raise InputError(f"{path.name}: is {format_name}; {remedy}, then pass the converted file.")
     if start[_TAR_AT : _TAR_AT + 5] == b"ustar":
         raise InputError(f"{path.name}: is a tar archive; unpack it, then name the file in it.")
     if _WEB_PAGE.match(start):
@@ -124,7 +124,7 @@ def _in_zip(path: Path) -> str:
         return ".xlsx"
     for member, format_name, remedy in _OFFICE:
         if member in names:
-            raise InputError(f"{path.name}: is {format_name}; {remedy}, then name the result.")
+            raise InputError(f"{path.name}: is {format_name}; {remedy}, then pass the converted file.")
     inside = ", ".join(name for name in names if not name.endswith("/"))
     shown = inside if len(inside) <= 80 else inside[:79] + "…"
     raise InputError(f"{path.name}: is a zip archive ({shown or 'empty'}); unpack it, then name the file in it.")

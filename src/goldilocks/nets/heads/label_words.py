@@ -34,14 +34,14 @@ def begin_with_label_words(network: DecoderClassifier, words: Mapping[str, str],
             ``{mask}`` there. Empty: the prompt of the task.
 
     Raises:
-        InputError: a template has no place for the item or goes on behind the label words, a label is unknown, two have
-            the same words, or the pattern leaves no room for an item.
+        InputError: a template has no place for the item or continues after the label words, a label is unknown, two
+            have the same words, or the pattern leaves no room for an item.
     """
     template = template.rstrip()
     if GAP in template and not template.endswith(GAP):
         raise InputError(
-            f"pet: the pattern {template!r} goes on behind {GAP}, and a causal language model sees only what comes "
-            f"before; end it with {GAP}, or exclude the decoders."
+            f"pet: the pattern {template!r} continues after {GAP}, and a causal language model attends only to "
+            f"preceding tokens; end it with {GAP}, or exclude the decoders."
         )
     template = template.removesuffix(GAP).rstrip()
     chosen = words_of_labels(network.labels, words, template)

@@ -82,7 +82,7 @@ def check_whole(parts: Sequence[Path]) -> None:
         try:
             end = data_end(file)
         except (ValueError, EOFError) as error:
-            raise IntegrityError(f"{name}: no whole GGUF file ({error}); download it again.") from error
+            raise IntegrityError(f"{name}: incomplete GGUF file ({error}); download it again.") from error
     if size < end:
         raise IntegrityError(f"{name}: is cut short, {size:,} of {end:,} bytes are there; download it again.")
 

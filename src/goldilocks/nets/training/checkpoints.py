@@ -84,7 +84,7 @@ def reading(folder: Path) -> Iterator[dict[str, Any]]:
         facts = json.loads(text)
         if facts["version"] != VERSION:
             raise IntegrityError(
-                f"{index}: format version {facts['version']}, this reads {VERSION}; start the run anew."
+                f"{index}: format version {facts['version']}, this reads {VERSION}; start the run again."
             )
         verify_checksum(text, index)
         yield facts
@@ -92,7 +92,7 @@ def reading(folder: Path) -> Iterator[dict[str, Any]]:
         raise MissingError(f"{folder}: holds no checkpoint ({error.filename} is not there).") from error
     except (ValueError, KeyError, TypeError, SafetensorError) as error:
         raise IntegrityError(
-            f"{folder}: the checkpoint is damaged ({error}); remove it to start the run anew."
+            f"{folder}: the checkpoint is damaged ({error}); remove it to start the run again."
         ) from error
 
 

@@ -175,7 +175,9 @@ def _strings(content: bytes) -> list[str]:
         try:
             texts.append(content[place : place + length].decode())
         except UnicodeDecodeError as error:
-            raise RequestError(422, "invalid_unicode", "a binary tensor is not UTF-8; encode its texts so.") from error
+            raise RequestError(
+                422, "invalid_unicode", "a binary tensor is not UTF-8; encode its texts as UTF-8."
+            ) from error
         place += length
     return texts
 

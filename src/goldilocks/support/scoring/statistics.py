@@ -94,7 +94,7 @@ def class_counts(gold: Sequence[Any], predicted: Sequence[Any]) -> sp.csr_array:
     import scipy.sparse as sp
 
     if len(gold) != len(predicted):
-        raise InputError(f"{len(gold)} gold and {len(predicted)} predicted labels; pass one of each for each item.")
+        raise InputError(f"{len(gold)} gold and {len(predicted)} predicted labels; both need one entry per item.")
     if {*map(type, gold), *map(type, predicted)} <= {str}:
         return _single_label_counts(gold, predicted)
     reals, claims = (
@@ -266,7 +266,7 @@ def wilson_end(share: float, n: int, z: float) -> float:
 
 
 def normal_quantile(confidence: float = 0.95) -> float:
-    """Standard errors on either side that hold ``confidence`` of a normal distribution; 1.96 for 95 %."""
+    """Standard errors on either side that hold ``confidence`` of a normal distribution; 1.96 for 95%."""
     return NormalDist().inv_cdf((1 + confidence) / 2)
 
 

@@ -301,7 +301,7 @@ def flat_tags(
 
 def _check(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> None:
     if len(gold) != len(predicted):
-        raise InputError(f"{len(gold)} gold and {len(predicted)} predicted sentences; pass one of each for each item.")
+        raise InputError(f"{len(gold)} gold and {len(predicted)} predicted sentences; both need one entry per item.")
     for number, (right, given) in enumerate(zip(gold, predicted, strict=True), 1):
         if len(right) != len(given):
             raise InputError(

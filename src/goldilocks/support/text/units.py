@@ -196,5 +196,5 @@ def in_pairs(gold: Sequence[Any], predicted: Sequence[Any]) -> list[tuple[tuple[
         InputError: the two are not of one length.
     """
     if len(gold) != len(predicted):
-        raise InputError(f"{len(gold)} gold and {len(predicted)} predicted texts; pass one of each for each item.")
+        raise InputError(f"{len(gold)} gold and {len(predicted)} predicted texts; both need one entry per item.")
     return [(references(right), str(given)) for right, given in zip(gold, predicted, strict=True)]
