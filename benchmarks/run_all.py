@@ -20,7 +20,7 @@ SCRIPTS = (
     "select_speed.py",
     "growth.py",
     "load_speed.py",
-    "recipe.py",
+    "training_config.py",
 )
 
 

@@ -9,7 +9,7 @@ import torch
 from goldilocks.pretrain import tokenizer
 from goldilocks.pretrain.mlm import FORM, MaskedLMObjective
 from goldilocks.pretrain.objective import attention
-from goldilocks.pretrain.packing import Mark, Packer, Rows, Unit, row_kind
+from goldilocks.pretrain.packing import Packer, Rows, TokenFlag, Unit, row_kind
 from goldilocks.pretrain.settings import PretrainSettings, Size
 from goldilocks.pretrain.tokenizer import Vocabulary
 
@@ -60,7 +60,7 @@ def test_fifteen_percent_are_asked_and_shown_in_shares_of_80_10_10(vocabulary: V
 
     ids, shown = rows["ids"].astype(int).ravel(), batch["ids"].numpy().ravel()
     chosen = batch["target_positions"].numpy()
-    text = (rows["flags"].ravel() & Mark.ADDED) == 0
+    text = (rows["flags"].ravel() & TokenFlag.ADDED) == 0
     assert len(chosen) / text.sum() == pytest.approx(0.15, abs=0.003)
     assert text[chosen].all()
     assert batch["targets"].tolist() == ids[chosen].tolist()
@@ -93,8 +93,8 @@ def test_whole_words_are_chosen_wholly(vocabulary: Vocabulary) -> None:
     flags = rows["flags"].ravel()
     chosen = np.zeros(len(flags), dtype=bool)
     chosen[batch["target_positions"].numpy()] = True
-    text = (flags & Mark.ADDED) == 0
-    inside = text & ((flags & (Mark.WORD | Mark.UNIT)) == 0)
+    text = (flags & TokenFlag.ADDED) == 0
+    inside = text & ((flags & (TokenFlag.WORD | TokenFlag.UNIT)) == 0)
     before = np.roll(text, 1)
     pieces = inside & before & (np.arange(len(flags)) % LENGTH > 0)
     assert pieces.sum() > 1000
@@ -152,11 +152,13 @@ def test_next_sentence_is_asked_at_each_pair_whose_second_piece_is_in_the_row(vo
     flags = rows["flags"]
     wanted = []
     for row in range(len(rows)):
-        starts = [place for place in range(LENGTH) if flags[row, place] & Mark.UNIT] + [LENGTH]
+        starts = [place for place in range(LENGTH) if flags[row, place] & TokenFlag.UNIT] + [LENGTH]
         for begin, end in itertools.pairwise(starts):
             own = flags[row, begin:end]
-            if own[0] & Mark.PAIR and any(statement & Mark.SECOND and not statement & Mark.ADDED for statement in own):
-                wanted.append((row * LENGTH + begin, int(bool(own[0] & Mark.NEGATIVE))))
+            if own[0] & TokenFlag.PAIR and any(
+                statement & TokenFlag.SECOND and not statement & TokenFlag.ADDED for statement in own
+            ):
+                wanted.append((row * LENGTH + begin, int(bool(own[0] & TokenFlag.NEGATIVE))))
     assert list(zip(batch["pairs"].tolist(), batch["not_next"].tolist(), strict=True)) == wanted
     assert 0.4 < np.mean([not_next for _, not_next in wanted]) < 0.6
     torch.manual_seed(0)

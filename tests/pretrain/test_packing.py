@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from goldilocks.errors import InputError, IntegrityError
-from goldilocks.pretrain.packing import Mark, Packer, Unit, places_in, read_rows, unit, units_in, write_rows
+from goldilocks.pretrain.packing import Packer, TokenFlag, Unit, places_in, read_rows, unit, units_in, write_rows
 
 CLS, SEP = 1, 2
 
@@ -40,7 +40,7 @@ def test_a_row_shows_which_tokens_are_of_one_document_and_where_in_it_they_stand
     numbers = units_in(np.stack(rows))
     assert numbers.tolist() == [[1, 1, 1, 1, 2, 2, 2, 2]]
     assert places_in(numbers).tolist() == [[0, 1, 2, 3, 0, 1, 2, 3]]
-    assert ((rows[0] & Mark.ADDED) != 0).tolist() == [True, False, False, True] * 2
+    assert ((rows[0] & TokenFlag.ADDED) != 0).tolist() == [True, False, False, True] * 2
 
 
 @pytest.mark.parametrize(("vocabulary", "size"), [(60_000, 3), (70_000, 5)])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from goldilocks.pretrain.packing import Mark, Unit
+from goldilocks.pretrain.packing import TokenFlag, Unit
 from goldilocks.pretrain.pairs import pairs
 
 CLS, SEP, STOP = 1, 2, 3
@@ -15,7 +15,7 @@ def made(documents: list[list[int]], *, length: int = 40, seed: int = 0) -> list
 
 def halves(unit: Unit) -> tuple[list[int], list[int]]:
     ids, flags = unit
-    second = (flags & Mark.SECOND) != 0
+    second = (flags & TokenFlag.SECOND) != 0
     return ids[~second].tolist(), ids[second].tolist()
 
 
@@ -29,8 +29,8 @@ def test_labels_are_right_by_hand() -> None:
     for document, unit in zip(documents, units, strict=True):
         first, second = halves(unit)
         assert first == [CLS, document[0], document[1], STOP, SEP]
-        assert unit[1][0] & Mark.PAIR
-        if unit[1][0] & Mark.NEGATIVE:
+        assert unit[1][0] & TokenFlag.PAIR
+        if unit[1][0] & TokenFlag.NEGATIVE:
             strange += 1
             assert second[0] % 10 == 2
             assert second[0] // 10 != document[0] // 10
@@ -51,15 +51,15 @@ def test_a_long_document_gives_pairs_that_fit_a_row() -> None:
     assert len(units) == 5  # 100 tokens in pieces of at most 20
     assert all(len(ids) == 23 for ids, _ in units)
     # All are of one document: nothing strange can be had.
-    assert not any(flags[0] & Mark.NEGATIVE for _, flags in units)
+    assert not any(flags[0] & TokenFlag.NEGATIVE for _, flags in units)
 
 
 def test_a_document_of_one_token_asks_nothing() -> None:
     ((ids, flags),) = made([[10]])
     assert ids.tolist() == [CLS, 10, SEP]
-    assert not flags[0] & Mark.PAIR
+    assert not flags[0] & TokenFlag.PAIR
 
 
 def test_pieces_begin_units_once() -> None:
     for _, flags in made([[10, 11, 12], [20, 21, 22], [30, 31], [40, 41]]):
-        assert ((flags & Mark.UNIT) != 0).tolist() == [True] + [False] * (len(flags) - 1)
+        assert ((flags & TokenFlag.UNIT) != 0).tolist() == [True] + [False] * (len(flags) - 1)

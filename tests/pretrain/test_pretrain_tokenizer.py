@@ -8,13 +8,13 @@ from corpora import SENTENCES
 
 from goldilocks.errors import InputError, MissingError
 from goldilocks.pretrain import clm, denoise, mlm, tokenizer
-from goldilocks.pretrain.objective import Form
+from goldilocks.pretrain.objective import TokenizerSpec
 from goldilocks.pretrain.tokenizer import Vocabulary
 
 TEXTS = SENTENCES * 30
 
 
-def learnt(kind: str, form: Form, *, size: int = 400, lowercase: bool = False) -> Vocabulary:
+def learnt(kind: str, form: TokenizerSpec, *, size: int = 400, lowercase: bool = False) -> Vocabulary:
     return tokenizer.learn(
         lambda: TEXTS,
         kind,
@@ -28,7 +28,7 @@ def learnt(kind: str, form: Form, *, size: int = 400, lowercase: bool = False) -
 
 @pytest.mark.parametrize("form", [mlm.FORM, clm.FORM, denoise.FORM])
 @pytest.mark.parametrize("kind", ["wordpiece", "bpe", "unigram"])
-def test_every_kind_serves_every_objective_in_two_scripts(kind: str, form: Form) -> None:
+def test_every_kind_serves_every_objective_in_two_scripts(kind: str, form: TokenizerSpec) -> None:
     vocabulary = learnt(kind, form)
     assert vocabulary.size <= 400
     assert list(map(vocabulary.id, form.specials)) == list(range(len(form.specials)))

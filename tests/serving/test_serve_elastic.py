@@ -21,7 +21,7 @@ LOAD = tuple(0.5 + number / 60 for number in range(180)) + tuple(4.2 + number / 
 def test_one_four_one_on_a_recorded_load_and_nothing_is_lost(
     weather_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_module, "_TEND_SECONDS", 0.05)
+    monkeypatch.setattr(service_module, "_LOAD_CHECK_SECONDS", 0.05)
     engines: list[ScriptedEngine] = []
     seen: list[tuple[float, int]] = []
     ended = threading.Event()

@@ -8,10 +8,10 @@ import pytest
 from served import ScriptedEngine, bundle, client, settings
 from starlette.testclient import TestClient
 
+from goldilocks.data.addresses import find_addresses
 from goldilocks.data.mask import find
 from goldilocks.errors import InputError
 from goldilocks.records import Goal, Output, Part, Prediction, Text
-from goldilocks.serving.addresses import find_addresses
 from goldilocks.serving.engine import Call, Result
 from goldilocks.serving.masking import Masker, mask_item, plain_mask
 from goldilocks.serving.privacy import joined

@@ -123,8 +123,8 @@ def write(model: Model, winner: Winner, dataset: Dataset, folder: Path, *, mask:
             engine=taken.engine,
             compression=form.record,
         )
-    more = _More(_known(dataset, info.task, mask), saved=form.folder if form else None)
-    return _write(model, info, card(info, decision), dataset, folder, more)
+    extras = _BundleExtras(_known(dataset, info.task, mask), saved=form.folder if form else None)
+    return _write(model, info, card(info, decision), dataset, folder, extras)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +165,8 @@ def write_tuned(model: Model, tuned: Tuned, dataset: Dataset, folder: Path, *, m
         decision=tuned.decision or f"{tuned.candidate.name} was named by the user; it was not compared with others.",
         test_opened=tuned.test_opened,
     )
-    more = _More(_known(dataset, info.task, mask), records=tuned.records)
-    return _write(model, info, card(info), dataset, folder, more)
+    extras = _BundleExtras(_known(dataset, info.task, mask), records=tuned.records)
+    return _write(model, info, card(info), dataset, folder, extras)
 
 
 def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metric: str, mask: Mask) -> BundleInfo:
@@ -253,7 +253,7 @@ def _known(dataset: Dataset, task: str, mask: Mask) -> KnownReplies | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _More:
+class _BundleExtras:
     """What a bundle holds in addition to a model, its card and its reference profile."""
 
     known: KnownReplies | None
@@ -268,22 +268,22 @@ def _write(
     readme: str,
     dataset: Dataset,
     folder: Path,
-    more: _More,
+    extras: _BundleExtras,
 ) -> Path:
     folder = folder.absolute()
     check_target(folder)
     with _beside(folder) as part:
-        if more.saved is not None:
-            shutil.copytree(more.saved, part / MODEL)
+        if extras.saved is not None:
+            shutil.copytree(extras.saved, part / MODEL)
         else:
             (part / MODEL).mkdir()
             model.save(part / MODEL)
         write_text(part / CARD, without_own_paths(readme, [folder.parent]))
-        for name, content in more.records.items():
+        for name, content in extras.records.items():
             write_text(part / name, content)
         info = replace(info, reference=reference_profile(model, dataset, part))
-        if more.known is not None:
-            known_replies.save(more.known, part)
+        if extras.known is not None:
+            known_replies.save(extras.known, part)
         _seal(part, info)
         if isinstance(model, TracksSpending):
             load(part)  # an endpoint's answers do not come from these files: to ask again would cost and prove nothing

@@ -35,7 +35,8 @@ from goldilocks.settings import RunSettings
 from goldilocks.support.endpoints import address
 from goldilocks.support.suggest import suggest
 
-_NOT_HERE = (4, 0.0)
+_NOT_LOCAL_RANK = (4, 0.0)
+"""Rank (``Reason.far``) of models that are not on this machine."""
 _ASKED_AT_ONCE = 8
 
 
@@ -259,7 +260,7 @@ def _there(
                 refused[source] = words
     for info in models:
         if info.source in refused:
-            search.exclude(f"{info.family}/{info.name}", Reason(refused[info.source], _NOT_HERE))
+            search.exclude(f"{info.family}/{info.name}", Reason(refused[info.source], _NOT_LOCAL_RANK))
     return [info for info in models if info.source not in refused]
 
 

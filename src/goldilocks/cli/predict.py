@@ -23,7 +23,7 @@ from goldilocks.cli.generation import (
     TopPOption,
     stops_of,
 )
-from goldilocks.cli.prediction_file import Form, writing
+from goldilocks.cli.prediction_file import PredictionFormat, writing
 from goldilocks.cli.stated_domains import Domains
 from goldilocks.errors import EndpointError, InputError, UnfinishedError
 
@@ -62,7 +62,9 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(help="Write the predictions to this file instead of standard output.")
     ] = None,
-    form: Annotated[Form, typer.Option("--format", help="jsonl: one JSON object per row; csv: a table.")] = Form.JSONL,
+    form: Annotated[
+        PredictionFormat, typer.Option("--format", help="jsonl: one JSON object per row; csv: a table.")
+    ] = PredictionFormat.JSONL,
     keep: Annotated[str | None, typer.Option(help="Input columns to copy to the output, e.g. id,text.")] = None,
     domain: Annotated[
         str | None, typer.Option(help="Domain of all rows, for a bundle with adapters per domain.")

@@ -18,7 +18,7 @@ from goldilocks.support.control_characters import json_visible
 Write = Callable[[Mapping[str, Any]], None]
 
 
-class Form(StrEnum):
+class PredictionFormat(StrEnum):
     """File formats of predictions."""
 
     JSONL = "jsonl"
@@ -26,7 +26,7 @@ class Form(StrEnum):
 
 
 @contextmanager
-def writing(out: Path | None, form: Form) -> Iterator[tuple[Write, Callable[[], None]]]:
+def writing(out: Path | None, form: PredictionFormat) -> Iterator[tuple[Write, Callable[[], None]]]:
     """A function that writes one prediction, and one that flushes what is written.
 
     Args:
@@ -62,8 +62,8 @@ def writing(out: Path | None, form: Form) -> Iterator[tuple[Write, Callable[[], 
         part.unlink(missing_ok=True)
 
 
-def _writer(file: IO[str], form: Form) -> Write:
-    if form is Form.JSONL:
+def _writer(file: IO[str], form: PredictionFormat) -> Write:
+    if form is PredictionFormat.JSONL:
         return lambda fields: print(json_visible(json.dumps(fields, ensure_ascii=False)), file=file)
     table: list[csv.DictWriter[str]] = []
 

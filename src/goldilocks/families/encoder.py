@@ -134,7 +134,7 @@ def training_config(info: ModelInfo, work: Workload) -> TrainingConfig:
 
     For labels the learning rate of the top block is 13 times that of the lowest, about that of ELECTRA (Clark et al.
     2020, arXiv:2003.10555, table 7). Chosen, as the steps for each label, on held-out training rows of Banking77:
-    ``benchmarks/recipe.py``. Fitting a head on the frozen encoder first did not help.
+    ``benchmarks/training_config.py``. Fitting a head on the frozen encoder first did not help.
     """
     tags = work.output is Output.TAGS
     steps, min_epochs = (2_000, 5.0) if tags else (300 + 6 * work.labels, 3.0)

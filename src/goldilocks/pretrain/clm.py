@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from goldilocks.pretrain.objective import (
     Batch,
     Documents,
-    Form,
+    TokenizerSpec,
     attention,
     attention_kind,
     dtype_of,
@@ -30,7 +30,7 @@ from goldilocks.pretrain.tokenizer import Vocabulary
 if TYPE_CHECKING:
     from goldilocks.pretrain.packing import Rows
 
-FORM = Form(
+FORM = TokenizerSpec(
     tokenizer="bpe",
     specials={"unk": "<unk>", "bos": "<s>", "eos": "</s>", "pad": "<pad>"},
     template=("<s> $A", "<s> $A $B"),

@@ -16,7 +16,15 @@ import numpy.typing as npt
 from torch import Tensor, nn
 
 from goldilocks.errors import InputError
-from goldilocks.pretrain.objective import Batch, Documents, Form, attention_kind, mean_loss, read_model, tensors
+from goldilocks.pretrain.objective import (
+    Batch,
+    Documents,
+    TokenizerSpec,
+    attention_kind,
+    mean_loss,
+    read_model,
+    tensors,
+)
 from goldilocks.pretrain.packing import Unit, unit
 from goldilocks.pretrain.settings import PretrainSettings, Size
 from goldilocks.pretrain.tokenizer import Vocabulary
@@ -26,7 +34,7 @@ if TYPE_CHECKING:
 
 SHARE, SPAN = 0.15, 3.0
 """Share of the tokens that are removed; mean tokens of a span."""
-FORM = Form(
+FORM = TokenizerSpec(
     tokenizer="unigram",
     specials={"pad": "<pad>", "eos": "</s>", "unk": "<unk>"},
     template=("$A </s>", "$A </s> $B </s>"),

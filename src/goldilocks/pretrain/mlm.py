@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from goldilocks.pretrain.objective import (
     Batch,
     Documents,
-    Form,
+    TokenizerSpec,
     attention,
     attention_kind,
     dtype_of,
@@ -27,7 +27,7 @@ from goldilocks.pretrain.objective import (
     read_model,
     tensors,
 )
-from goldilocks.pretrain.packing import Mark, Unit, places_in, unit, units_in
+from goldilocks.pretrain.packing import TokenFlag, Unit, places_in, unit, units_in
 from goldilocks.pretrain.pairs import pairs
 from goldilocks.pretrain.settings import PretrainSettings, Size
 from goldilocks.pretrain.tokenizer import Vocabulary
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SHARE, MASKED, DRAWN = 0.15, 0.8, 0.1
 """Share of the tokens that are targets; of these, shares replaced by the mask token and by a random token."""
-FORM = Form(
+FORM = TokenizerSpec(
     tokenizer="wordpiece",
     specials={"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"},
     template=("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1"),
@@ -118,7 +118,7 @@ class MaskedLMObjective:
                 "ids": shown,
                 "units": None if self.settings.across else units,
                 "position_ids": None if self.settings.across else places_in(units),
-                "types": (flags & Mark.SECOND) != 0 if self.settings.next_sentence else None,
+                "types": (flags & TokenFlag.SECOND) != 0 if self.settings.next_sentence else None,
                 "target_positions": np.flatnonzero(chosen),
                 "targets": ids[chosen],
                 "pairs": pairs_at,
@@ -130,14 +130,14 @@ class MaskedLMObjective:
         self, ids: npt.NDArray[np.int64], flags: npt.NDArray[np.uint8], rng: np.random.Generator
     ) -> npt.NDArray[np.int64]:
         """Target positions: ``SHARE`` of the row's text, to the nearest token or (whole words) word."""
-        text = np.flatnonzero(self._plain[ids] & ((flags & Mark.ADDED) == 0))
+        text = np.flatnonzero(self._plain[ids] & ((flags & TokenFlag.ADDED) == 0))
         if not len(text):
             return text
         count = max(1, round(SHARE * len(text)))
         if not self.settings.whole_words:
             return rng.choice(text, count, replace=False)
         # A word split by the start of the row, and the first word of a unit, have no WORD mark.
-        begins = (flags & (Mark.WORD | Mark.UNIT | Mark.ADDED)) != 0
+        begins = (flags & (TokenFlag.WORD | TokenFlag.UNIT | TokenFlag.ADDED)) != 0
         _, word, sizes = np.unique(np.cumsum(begins)[text], return_inverse=True, return_counts=True)
         order = rng.permutation(len(sizes))
         taken = order[np.cumsum(sizes[order]) - sizes[order] / 2 <= count]
@@ -174,9 +174,9 @@ def _asked(
     """Flat positions of pairs whose second segment is in the same row, and whether it is from another document."""
     length = flags.shape[1]
     visible = np.zeros((len(flags), length + 1), dtype=bool)
-    row, place = np.nonzero((flags & (Mark.SECOND | Mark.ADDED)) == Mark.SECOND)
+    row, place = np.nonzero((flags & (TokenFlag.SECOND | TokenFlag.ADDED)) == TokenFlag.SECOND)
     visible[row, units[row, place]] = True
-    row, place = np.nonzero(flags & Mark.PAIR)
+    row, place = np.nonzero(flags & TokenFlag.PAIR)
     kept = visible[row, units[row, place]]
     row, place = row[kept], place[kept]
-    return row * length + place, (flags[row, place] & Mark.NEGATIVE) != 0
+    return row * length + place, (flags[row, place] & TokenFlag.NEGATIVE) != 0

@@ -27,7 +27,7 @@ Documents = Iterable[tuple[Ids, npt.NDArray[np.bool_]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class TokenizerSpec:
     """The tokenizer an objective trains where none is given, and what it needs of a given one."""
 
     tokenizer: str

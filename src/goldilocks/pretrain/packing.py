@@ -24,7 +24,7 @@ Rows = npt.NDArray[Any]
 """Records with ``ids`` and ``flags``, each ``(length,)``."""
 
 
-class Mark(IntFlag):
+class TokenFlag(IntFlag):
     """Flags of a token."""
 
     WORD = 1
@@ -51,9 +51,9 @@ def unit(ids: Ids, words: npt.NDArray[np.bool_], *, head: int | None, tail: int 
         tail: Token after it; ``None``: none.
     """
     before, after = ([] if token is None else [token] for token in (head, tail))
-    marks = np.concatenate([[Mark.ADDED] * len(before), words * Mark.WORD, [Mark.ADDED] * len(after)])
+    marks = np.concatenate([[TokenFlag.ADDED] * len(before), words * TokenFlag.WORD, [TokenFlag.ADDED] * len(after)])
     marks = marks.astype(np.uint8)
-    marks[0] |= Mark.UNIT
+    marks[0] |= TokenFlag.UNIT
     return np.concatenate([before, ids, after]).astype(np.int32), marks
 
 
@@ -73,14 +73,14 @@ class Packer:
         at = 0
         while at < len(ids):
             if self.filled == 0 and at and self.again is not None:
-                self._ids[0], self._flags[0], self.filled = self.again, Mark.ADDED, 1
+                self._ids[0], self._flags[0], self.filled = self.again, TokenFlag.ADDED, 1
             take = min(self.length - self.filled, len(ids) - at)
             end = self.filled + take
             self._ids[self.filled : end] = ids[at : at + take]
             self._flags[self.filled : end] = flags[at : at + take]
             at, self.filled = at + take, end
             if end == self.length:
-                self._flags[0] |= Mark.UNIT
+                self._flags[0] |= TokenFlag.UNIT
                 yield self._ids.copy(), self._flags.copy()
                 self.filled = 0
 
@@ -159,7 +159,7 @@ def read_rows(path: Path, *, count: int, length: int, vocabulary: int) -> Rows:
 
 def units_in(flags: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     """Index of each token's unit in its row, from 1, ``(n_rows, length)``."""
-    return np.cumsum((flags & Mark.UNIT) != 0, axis=1)
+    return np.cumsum((flags & TokenFlag.UNIT) != 0, axis=1)
 
 
 def places_in(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from goldilocks.pretrain.packing import Ids, Mark, Unit, unit
+from goldilocks.pretrain.packing import Ids, TokenFlag, Unit, unit
 
 GROUP = 512
 """Documents (or parts of long ones) among which second segments are exchanged."""
@@ -58,9 +58,9 @@ def pairs(
         ]
         _exchange(made, rng)
         for pair in made:
-            pair.first[1][0] |= Mark.PAIR | (Mark.NEGATIVE if pair.negative else 0)
-            pair.second[1][0] &= ~Mark.UNIT & 0xFF
-            second = pair.second[1] | Mark.SECOND
+            pair.first[1][0] |= TokenFlag.PAIR | (TokenFlag.NEGATIVE if pair.negative else 0)
+            pair.second[1][0] &= ~TokenFlag.UNIT & 0xFF
+            second = pair.second[1] | TokenFlag.SECOND
             yield np.concatenate([pair.first[0], pair.second[0]]), np.concatenate([pair.first[1], second])
         for _, ids, words in group:
             if len(ids) == 1:

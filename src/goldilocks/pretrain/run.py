@@ -23,7 +23,7 @@ from goldilocks.nets.training.checkpoints import read_checkpoint, write_checkpoi
 from goldilocks.pretrain import clm, denoise, mlm, tokenizer
 from goldilocks.pretrain.folder import copy_tokenizer, write_card, write_model
 from goldilocks.pretrain.learner import Learner
-from goldilocks.pretrain.objective import Documents, Form, Objective
+from goldilocks.pretrain.objective import Documents, Objective, TokenizerSpec
 from goldilocks.pretrain.packing import Rows, read_rows, write_rows
 from goldilocks.pretrain.settings import SIZES, PretrainSettings, check
 from goldilocks.pretrain.tokenizer import Vocabulary
@@ -32,7 +32,7 @@ from goldilocks.support.files import plain, read_record, read_text, sha256_of, t
 Reader = Callable[[Path, str], Iterable[str]]
 """(file, column) -> its documents, one by one."""
 
-_OBJECTIVES: Mapping[str, tuple[Form, Callable[[Vocabulary, PretrainSettings], Objective]]] = {
+_OBJECTIVES: Mapping[str, tuple[TokenizerSpec, Callable[[Vocabulary, PretrainSettings], Objective]]] = {
     "mlm": (mlm.FORM, mlm.MaskedLMObjective),
     "clm": (clm.FORM, clm.CausalLMObjective),
     "denoise": (denoise.FORM, denoise.SpanDenoisingObjective),
@@ -194,7 +194,7 @@ def _kept(settings: PretrainSettings, texts: _Corpus) -> dict[str, Any]:
     return kept | {"corpus": [file.name for file in texts.files]}
 
 
-def _vocabulary(settings: PretrainSettings, form: Form, texts: _Corpus, progress: Progress) -> Vocabulary:
+def _vocabulary(settings: PretrainSettings, form: TokenizerSpec, texts: _Corpus, progress: Progress) -> Vocabulary:
     out = settings.out
     if settings.start is not None:
         needs = (*form.needs, "cls") if settings.next_sentence else form.needs

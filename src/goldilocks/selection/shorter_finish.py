@@ -101,7 +101,7 @@ class RunTimes:
 
 
 @dataclass(frozen=True, slots=True)
-class Finishes:
+class ShortenedRuns:
     """How candidates would be finished in the time that is left, ``(n,)`` each."""
 
     shares: Floats
@@ -116,7 +116,7 @@ class Finishes:
     """``whole`` with the shortest schedule."""
 
 
-def finishes(times: RunTimes, beside: Floats, left: float, errors: Floats, can: npt.NDArray[np.bool_]) -> Finishes:
+def finishes(times: RunTimes, beside: Floats, left: float, errors: Floats, can: npt.NDArray[np.bool_]) -> ShortenedRuns:
     """The longest schedule of each candidate that fits; the full one where none does.
 
     A run that has begun is shortened where it might not fit by one standard deviation of its seconds; one that has not
@@ -131,14 +131,14 @@ def finishes(times: RunTimes, beside: Floats, left: float, errors: Floats, can: 
     """
     whole, ones = times.full + beside, np.ones(len(beside))
     if not can.any():
-        return Finishes(ones, times.full, whole, ones, whole)
+        return ShortenedRuns(ones, times.full, whole, ones, whole)
     lowest = np.where(can, np.minimum(least_share(times.done), 1.0), 1.0)
     least = np.where(can, times.until(lowest) + beside, whole)
     too_long = np.where(times.done > 0, whole * (1 + errors), whole) > left
     fitting = times.shares_in(min(left, _ENDLESS) / (1 + MARGIN) - beside)
     shares = np.where(can & too_long & (fitting >= lowest), fitting, 1.0)
     seconds = np.where(shares < 1, times.until(shares), times.full)
-    return Finishes(shares, seconds, seconds + beside, lowest, least)
+    return ShortenedRuns(shares, seconds, seconds + beside, lowest, least)
 
 
 def train_to_end(

@@ -24,7 +24,7 @@ from goldilocks.selection.purchase_times import PurchaseTimes
 from goldilocks.selection.race_evidence import RaceEvidence
 from goldilocks.selection.race_view import View, best_finished
 from goldilocks.selection.seeds import SeedSpread, movement, saved_by_seed, seeds_in, spread_of_run
-from goldilocks.selection.shorter_finish import MARGIN, SHORTFALL, Finishes, RunTimes, finishes
+from goldilocks.selection.shorter_finish import MARGIN, SHORTFALL, RunTimes, ShortenedRuns, finishes
 from goldilocks.support.machine.hardware import Machine
 
 Floats = npt.NDArray[np.float64]
@@ -101,7 +101,7 @@ class Standings:
     """Which candidates are finished and open, with the state it was made for."""
     _view_of: tuple[tuple[Any, ...], View] | None = field(init=False, default=None)
     """The view last made, with the state it was made for."""
-    _finishes_of: tuple[tuple[Any, ...], tuple[Any, ...], Finishes] | None = field(init=False, default=None)
+    _finishes_of: tuple[tuple[Any, ...], tuple[Any, ...], ShortenedRuns] | None = field(init=False, default=None)
     """The finishes last made, with the state and the objects they were made from."""
     _shortenable_of: tuple[Collection[str], _Mask] | None = field(init=False, default=None)
     """Which candidates are in ``shortenable``, with the collection."""
@@ -424,7 +424,7 @@ class Standings:
             self._prices = (state, self._times.to_each_rung(self.evidence.done, self.evidence.spent, again) + scoring)
         return self._prices[1]
 
-    def _finishes(self) -> Finishes:
+    def _finishes(self) -> ShortenedRuns:
         """How each candidate would be finished in what is left, with its whole schedule or a shorter one."""
         made_from = (self._times, self.short_schedules, self.late_shares, self.shortenable, self.after)
         state = (self.evidence.version, len(self.begun_before), self.left)
@@ -454,7 +454,7 @@ class Standings:
         """Share of the usual training that each candidate would end with, for what it is expected to lack, ``(n,)``."""
         return np.minimum(self._finishes().shares * self.late_shares, 1.0)
 
-    def _elastic(self, ends: Finishes) -> _Mask:
+    def _elastic(self, ends: ShortenedRuns) -> _Mask:
         """See ``protocols.Schedules``."""
         return np.asarray((ends.shares < 1) | ((self.late_shares > 1) & (self.evidence.done == 0)))
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from goldilocks.answers import as_fields
+from goldilocks.data.addresses import find_addresses
 from goldilocks.records import Goal, Output, Prediction, Text
-from goldilocks.serving.addresses import find_addresses
 from goldilocks.serving.engine import Result
 from goldilocks.serving.masking import Finder, Masked, Masker, Span, mask_item, plain_mask, restored
 

@@ -41,7 +41,7 @@ _LOG = logging.getLogger("goldilocks.serving")
 Found = TypeVar("Found")
 _MUCH_TEXT = 20_000
 """Characters in which a search for personal data takes about 10 ms."""
-_TEND_SECONDS = 0.5
+_LOAD_CHECK_SECONDS = 0.5
 """Seconds between two checks of the load."""
 _CHECKS_PER_SAVE = 120
 """Checks of the load after which used quotas are saved."""
@@ -412,7 +412,7 @@ class Service:
 
     def _watch(self) -> None:
         checks = 0
-        while not self._ended.wait(_TEND_SECONDS):
+        while not self._ended.wait(_LOAD_CHECK_SECONDS):
             self.tend(time.monotonic())
             checks += 1
             if checks % _CHECKS_PER_SAVE == 0:

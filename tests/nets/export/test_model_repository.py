@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from goldilocks.nets.export.model_repository import MAX_ROWS, config_text, save_repository, service_name
-from goldilocks.nets.export.onnx_form import Form
+from goldilocks.nets.export.onnx_form import GraphSignature
 from goldilocks.records import AnswerRule, ExportSettings
 from goldilocks.testing import tiny
 
-FORM = Form(
+FORM = GraphSignature(
     {"ids": ("rows", "tokens"), "mask": ("rows", "tokens"), "features": ("rows", "words", 28)},
     "scores",
     axes=("rows", "words", 5),
@@ -32,7 +32,7 @@ def test_first_axis_is_the_batch_and_open_axes_are_minus_one() -> None:
 
 
 def test_graph_that_takes_one_row_has_no_batches() -> None:
-    text = config_text("alone", Form({"ids": (1, "tokens")}, "probabilities", axes=(1, 3)))
+    text = config_text("alone", GraphSignature({"ids": (1, "tokens")}, "probabilities", axes=(1, 3)))
     assert "max_batch_size: 0" in text
     assert '{ name: "ids", data_type: TYPE_INT64, dims: [ 1, -1 ] }' in text
     assert '{ name: "probabilities", data_type: TYPE_FP32, dims: [ 1, 3 ] }' in text

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
-from goldilocks.nets.export.onnx_form import Form
+from goldilocks.nets.export.onnx_form import GraphSignature
 
-TAGS = Form({"ids": ("rows", "tokens"), "mask": ("rows", "tokens"), "places": ("rows", "words")}, "scores", ("rows", 5))
-ALONE = Form({"ids": (1, "tokens"), "features": (1, "words", 28)}, "scores", (1, "words", 5))
+TAGS = GraphSignature(
+    {"ids": ("rows", "tokens"), "mask": ("rows", "tokens"), "places": ("rows", "words")}, "scores", ("rows", 5)
+)
+ALONE = GraphSignature({"ids": (1, "tokens"), "features": (1, "words", 28)}, "scores", (1, "words", 5))
 
 
 def test_names_are_axes_left_open_and_numbers_are_sizes() -> None:

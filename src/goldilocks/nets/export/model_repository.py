@@ -16,7 +16,7 @@ import re
 import shutil
 from pathlib import Path
 
-from goldilocks.nets.export.onnx_form import Axes, Form
+from goldilocks.nets.export.onnx_form import Axes, GraphSignature
 from goldilocks.nets.export.onnx_graph import GRAPH, save_model
 from goldilocks.nets.network import Network
 from goldilocks.records import ExportSettings
@@ -57,7 +57,7 @@ _SERVER_MIB = 512
 """Memory of the server without a model."""
 
 
-def save_repository(model: Network, folder: Path, settings: ExportSettings) -> Form:
+def save_repository(model: Network, folder: Path, settings: ExportSettings) -> GraphSignature:
     """Write a network for which ``onnx_graph.not_exportable`` returns ``None``, as the module describes."""
     client, versioned = folder / "client", folder / "models" / settings.name / "1"
     client.mkdir()
@@ -75,7 +75,7 @@ def save_repository(model: Network, folder: Path, settings: ExportSettings) -> F
     return form
 
 
-def config_text(name: str, form: Form) -> str:
+def config_text(name: str, form: GraphSignature) -> str:
     """``config.pbtxt``: the first axis of each tensor is the batch, which the text leaves out.
 
     A graph that takes one row at a time has no batch: the text has all axes, and the server refuses several rows.

@@ -18,7 +18,7 @@ _EXAMPLE = {"rows": 2, "tokens": 3, "words": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class GraphSignature:
     """Inputs and output of a graph: name -> its axes."""
 
     inputs: dict[str, Axes]

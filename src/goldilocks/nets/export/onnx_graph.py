@@ -1,6 +1,7 @@
 """A network as one ONNX graph with tokenizer and a script: it runs without this package.
 
-model.onnx       ids, mask (and types, …), each ``(rows, tokens)`` int64 -> what the kind of answer needs, see ``Form``
+model.onnx       ids, mask (and types, …), each ``(rows, tokens)`` int64 -> what the kind of answer needs
+                 (see ``GraphSignature``)
 model.json       labels and what the script needs
 tokenizer.json
 predict.py       numpy, onnxruntime and tokenizers only
@@ -24,8 +25,8 @@ from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings
 from goldilocks.nets.backbones.embeddings import EmbeddingBackbone
 from goldilocks.nets.backbones.onnx_backbone import IDS, MASK, OnnxBackbone
 from goldilocks.nets.export.onnx_folder import trace
-from goldilocks.nets.export.onnx_form import FEATURES, PLACES, Axes, Form
-from goldilocks.nets.export.onnx_head import AboveStates
+from goldilocks.nets.export.onnx_form import FEATURES, PLACES, Axes, GraphSignature
+from goldilocks.nets.export.onnx_head import ExportedHead
 from goldilocks.nets.export.onnx_join import write_joined
 from goldilocks.nets.heads.masked_lm_classifier import MaskedLMClassifier
 from goldilocks.nets.heads.pair_scorer import CosineHead, PairScorer
@@ -61,7 +62,7 @@ def _inner(backbone: Backbone) -> Backbone:
     return backbone.inner if isinstance(backbone, BiEncoderBackbone) else backbone
 
 
-def save_model(model: Network, folder: Path, *, rule: AnswerRule, normalisation: str) -> Form:
+def save_model(model: Network, folder: Path, *, rule: AnswerRule, normalisation: str) -> GraphSignature:
     """Write a network for which ``not_exportable`` returns ``None``.
 
     Args:
@@ -91,7 +92,7 @@ def save_model(model: Network, folder: Path, *, rule: AnswerRule, normalisation:
     return form
 
 
-def form_of(model: Network) -> Form:
+def form_of(model: Network) -> GraphSignature:
     """What the graph of a network takes and gives."""
     backbone = _inner(model.backbone)
     names = _token_inputs(backbone)
@@ -102,18 +103,18 @@ def form_of(model: Network) -> Form:
             inputs[PLACES] = (rows, "words")
             if model.heads[0].wide is not None:
                 inputs[FEATURES] = (rows, "words", word_shape.MAX_FEATURES)
-            return Form(inputs, "scores", (rows, "words", len(model.labels)))
+            return GraphSignature(inputs, "scores", (rows, "words", len(model.labels)))
         case MaskedLMClassifier():
             inputs[PLACES] = (rows, model.options.n_masks)
-            return Form(inputs, "probabilities", (rows, len(model.labels)))
+            return GraphSignature(inputs, "probabilities", (rows, len(model.labels)))
         case SpanExtractor():
-            return Form(inputs, "scores", (rows, "tokens", 2))
+            return GraphSignature(inputs, "scores", (rows, "tokens", 2))
         case PairScorer() if isinstance(model.backbone, BiEncoderBackbone):
-            return Form(inputs, "vectors", (rows, backbone.width))
+            return GraphSignature(inputs, "vectors", (rows, backbone.width))
         case PairScorer():
-            return Form(inputs, "scores", (rows, 1))
+            return GraphSignature(inputs, "scores", (rows, 1))
         case _:
-            return Form(inputs, "probabilities", (rows, len(model.labels)))
+            return GraphSignature(inputs, "probabilities", (rows, len(model.labels)))
 
 
 def _token_inputs(backbone: Backbone) -> list[str]:
@@ -173,7 +174,7 @@ class _Graph(nn.Module):
 
     def __init__(self, model: Network, names: tuple[str, ...]) -> None:
         super().__init__()
-        self.backbone, self.above, self.names = _inner(model.backbone), AboveStates(model), names
+        self.backbone, self.above, self.names = _inner(model.backbone), ExportedHead(model), names
 
     def forward(self, *tensors: Tensor) -> Tensor:
         given = dict(zip(self.names, tensors, strict=True))
@@ -187,7 +188,7 @@ class _Graph(nn.Module):
         return scores
 
 
-def write_graph(model: Network, form: Form, path: Path) -> None:
+def write_graph(model: Network, form: GraphSignature, path: Path) -> None:
     """The graph alone."""
     backbone = _inner(model.backbone)
     if isinstance(backbone, OnnxBackbone):

@@ -11,12 +11,12 @@ from goldilocks.nets.backbones.base import pool
 from goldilocks.nets.heads.masked_lm_classifier import MaskedLMClassifier, VerbalizerHead
 from goldilocks.nets.heads.pair_scorer import CosineHead, PairScorer
 from goldilocks.nets.heads.span_extractor import SpanExtractor
-from goldilocks.nets.heads.token_classifier import GAIN, TagHead, TokenClassifier, Wide
+from goldilocks.nets.heads.token_classifier import GAIN, SparseFeatureScores, TagHead, TokenClassifier
 from goldilocks.nets.network import Network
 
 
-class AboveStates(nn.Module):
-    """Hidden states to what the kind of answer needs (``onnx_graph.Form``), without branches that depend on values."""
+class ExportedHead(nn.Module):
+    """Hidden states -> what the kind of answer needs (``onnx_form.GraphSignature``); no data-dependent branches."""
 
     def __init__(self, model: Network) -> None:
         """The head of the network."""
@@ -65,5 +65,5 @@ def tag_scores(head: nn.Module, hidden: Tensor, places: Tensor, features: Tensor
     if features is None:
         return scores
     keep = (features > 0).to(scores.dtype).unsqueeze(3)
-    tables = torch.stack([cast(Wide, each.wide).table.weight for each in heads]).mean(0)
+    tables = torch.stack([cast(SparseFeatureScores, each.wide).table.weight for each in heads]).mean(0)
     return scores + (tables[features] * keep).sum(2) * GAIN

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from goldilocks.nets.backbones.onnx_backbone import IDS, MASK, STATES, OnnxBackbone
 from goldilocks.nets.export.onnx_folder import trace
-from goldilocks.nets.export.onnx_form import FEATURES, PLACES, Form
-from goldilocks.nets.export.onnx_head import AboveStates
+from goldilocks.nets.export.onnx_form import FEATURES, PLACES, GraphSignature
+from goldilocks.nets.export.onnx_head import ExportedHead
 from goldilocks.nets.network import Network
 
 _ABOVE = "above/"
@@ -24,11 +24,11 @@ _ABOVE = "above/"
 
 
 class _Above(nn.Module):
-    """``AboveStates`` with the inputs that it needs in their order."""
+    """``ExportedHead`` with the inputs that it needs in their order."""
 
     def __init__(self, model: Network, names: tuple[str, ...]) -> None:
         super().__init__()
-        self.above, self.names = AboveStates(model), names
+        self.above, self.names = ExportedHead(model), names
 
     def forward(self, hidden: Tensor, *others: Tensor) -> Tensor:
         given = dict(zip(self.names, others, strict=True))
@@ -36,7 +36,7 @@ class _Above(nn.Module):
         return scores
 
 
-def write_joined(model: Network, backbone: OnnxBackbone, form: Form, path: Path) -> None:
+def write_joined(model: Network, backbone: OnnxBackbone, form: GraphSignature, path: Path) -> None:
     """Write the graph of a network whose backbone is a graph itself.
 
     Args:
@@ -64,7 +64,7 @@ def write_joined(model: Network, backbone: OnnxBackbone, form: Form, path: Path)
     onnx.save(joined, path)
 
 
-def _traced_above(model: Network, form: Form, *, opset: int) -> Any:
+def _traced_above(model: Network, form: GraphSignature, *, opset: int) -> Any:
     """The part above the backbone as a graph: states (and the mask, the words' places and features) to the output."""
     import onnx
 

@@ -44,7 +44,7 @@ GAIN = 20.0
 """Factor on the wide part's weights: its features occur once or twice, so their gradients are few."""
 WIDE_HIDDEN, WORDS_HIDDEN = 0.3, 0.3
 """Dropout of single features, and of all features of a word, in the wide part."""
-REREAD_STATE = 256
+RECURRENT_UNITS = 256
 """Hidden units per direction of the recurrent layer above a causal backbone."""
 WORD_CHARACTERS = 64
 """Longer words are truncated to this many characters."""
@@ -62,12 +62,12 @@ class TokenClassifierConfig(HeadConfig):
     chain: bool = False
     """A linear-chain CRF scores the transitions between tags."""
     wide: bool = False
-    """Word-shape and context features add to the scores (see ``Wide``)."""
+    """Word-shape and context features add to the scores (see ``SparseFeatureScores``)."""
     heads: int = 1
     """Heads trained side by side, each with an initialisation of its own; their scores are averaged."""
 
 
-class Wide(nn.Module):
+class SparseFeatureScores(nn.Module):
     """Linear scores of each tag from hashed features of a word and its neighbours, added to those of the hidden states.
 
     Source: Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems", with a CRF's features for the wide part.
@@ -106,8 +106,8 @@ class BiRecurrentLayer(nn.Module):
         super().__init__()
         self.register_buffer("centre", torch.zeros(width))
         self.register_buffer("spread", torch.ones(width))
-        self.forth = recurrent_cell("gru", width, REREAD_STATE)
-        self.back = recurrent_cell("gru", width, REREAD_STATE)
+        self.forth = recurrent_cell("gru", width, RECURRENT_UNITS)
+        self.back = recurrent_cell("gru", width, RECURRENT_UNITS)
 
     def standardise_by(self, words: Tensor) -> None:
         """Set mean and deviation to those of the states of some words, ``(n_words, width)``."""
@@ -124,7 +124,7 @@ class BiRecurrentLayer(nn.Module):
         return (words - self.centre) / self.spread
 
     def forward(self, words: Tensor, mask: Tensor) -> Tensor:
-        """``(n_rows, n_words, width)`` -> ``(n_rows, n_words, 2 * REREAD_STATE)``."""
+        """``(n_rows, n_words, width)`` -> ``(n_rows, n_words, 2 * RECURRENT_UNITS)``."""
         return bidirectional(self.forth, self.back, words, mask)
 
 
@@ -135,9 +135,9 @@ class TagHead(nn.Module):
         """An untrained head."""
         super().__init__()
         self.reread = BiRecurrentLayer(width) if reread else None
-        self.linear = linear_head(2 * REREAD_STATE if reread else width, n_labels)
+        self.linear = linear_head(2 * RECURRENT_UNITS if reread else width, n_labels)
         self.chain = LinearChainCrf(n_labels) if chain else None
-        self.wide = Wide(n_labels) if wide else None
+        self.wide = SparseFeatureScores(n_labels) if wide else None
 
     def forward(self, words: Tensor) -> Tensor:
         """``(n_words, width)`` -> ``(n_words, n_labels)``."""

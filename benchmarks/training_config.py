@@ -1,7 +1,7 @@
 """What is the effect of one field of a training config? On training rows that no search and no other test uses.
 
-Run:    python benchmarks/recipe.py --variants "" "layer_ratio=1"
-        python benchmarks/recipe.py --set trec --rows 2400 --variants "" "layer_ratio=1" "learning_rate=2e-4"
+Run:    python benchmarks/training_config.py --variants "" "layer_ratio=1"
+        python benchmarks/training_config.py --set trec --rows 2400 --variants "" "layer_ratio=1" "learning_rate=2e-4"
 Needs:  the data folder; about 3 minutes a variant and seed on 2 cores. An interrupted run continues (--work).
 
 Measured: accuracy of encoder/all-MiniLM-L6-v2 by ``--method``, tuned on ``--rows`` of the training rows that
@@ -55,15 +55,15 @@ def part_of(result: list[dict[str, Any]]) -> Part:
     return Part(texts, gold, tuple(range(1, len(result) + 1)))
 
 
-def changed(recipe: TrainingConfig, variant: str) -> TrainingConfig:
-    """The recipe with the fields of a variant."""
+def changed(config: TrainingConfig, variant: str) -> TrainingConfig:
+    """The training config with the fields of a variant."""
     return with_training(
-        recipe, {name: type(getattr(recipe, name))(float(value)) for name, value in parse_qsl(variant)}
+        config, {name: type(getattr(config, name))(float(value)) for name, value in parse_qsl(variant)}
     )
 
 
 def one_run(train: Part, held_out: Part, labels: tuple[str, ...], method: str, variant: str, seed: int) -> Any:
-    """Which rows were answered rightly, the recipe, seconds."""
+    """Which rows were answered rightly, the training config, seconds."""
     facts = next(entry for entry in catalogue() if entry.name == "all-MiniLM-L6-v2")
     texts = [str(text) for text in train.texts]
     characters, words = (
@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--method", default="full")
     parser.add_argument("--variants", nargs="+", default=["", "layer_ratio=1"], help="fields, as a=1&b=2")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--work", type=Path, default=Path("bench-work/recipe"))
+    parser.add_argument("--work", type=Path, default=Path("bench-work/training_config"))
     chosen = parser.parse_args()
     set_threads()
     chosen.work.mkdir(parents=True, exist_ok=True)
@@ -123,8 +123,8 @@ def main() -> None:
             "seconds_all": [of_seed["seconds"] for of_seed in of_seeds],
             "recipe": of_seeds[0]["recipe"],
         }
-    result = {"benchmark": "recipe", "set": chosen.set, "method": chosen.method, "train_rows": chosen.rows}
-    keep(f"recipe-{chosen.set}", result | {"scored_rows": len(held_out), "variants": got} | machine())
+    result = {"benchmark": "training_config", "set": chosen.set, "method": chosen.method, "train_rows": chosen.rows}
+    keep(f"training_config-{chosen.set}", result | {"scored_rows": len(held_out), "variants": got} | machine())
 
 
 if __name__ == "__main__":
