@@ -1,1 +1,1 @@
-"""Augmenters: varied copies of training items whose right answer stays right; one file each."""
+"""Augmenters: varied copies of training items whose gold answer stays valid; one file each."""

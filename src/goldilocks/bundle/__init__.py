@@ -1,1 +1,1 @@
-"""The folder that ships: written, read, verified."""
+"""Bundles: writing, reading and verifying the folder with a model, its model card and its checksums."""

@@ -75,7 +75,7 @@ def known_replies(part: Part, mask: Callable[[str], str] = str) -> KnownReplies 
     """The replies of a part; ``None`` where there are fewer than two that may be kept.
 
     Args:
-        part: Items are the context and the candidates, the right answers 1 for the reply and 0 for the others.
+        part: Items are the context and the candidates, the gold answers 1 for the reply and 0 for the others.
         mask: Takes personal data out of a text; what it changes is not kept.
     """
     from goldilocks.classical import reply_index

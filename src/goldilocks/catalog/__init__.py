@@ -1,1 +1,1 @@
-"""Which models there are, where they are stored, and which of them could do the task."""
+"""The catalogue of models, where their files are stored, and the candidates that are eligible for a task."""

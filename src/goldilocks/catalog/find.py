@@ -1,4 +1,4 @@
-"""Who could do the task: every model on the shelf, in the catalogue and in the task file, with every method that fits.
+"""Eligible candidates: all models (built in, in the catalogue, in the task file), each with every method that fits.
 
 No exclusion is silent: every excluded candidate is in ``Pool.excluded`` with its reason.
 """

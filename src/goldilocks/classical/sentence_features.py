@@ -1,4 +1,4 @@
-"""Sentences of a text and what a linear model knows of each, for extractive summaries.
+"""Sentences of a text and the features of each, for extractive summaries by a linear model.
 
     dense    place (first, last, share of the text, reciprocal), length, centrality (TextRank, cosine with the whole
              text), words shared with the first sentence, mean idf, capitals, digits, a question

@@ -1,4 +1,4 @@
-"""Candidate answer spans of a context, and what a linear ranker knows of each: for extractive question answering.
+"""Candidate answer spans of a context and the features of each, for extractive question answering by a linear ranker.
 
 Candidates come from the sentences that share most with the question. Where answers begin and end is learnt from the
 training rows: the log odds of the token pair before and at a start, and at and after an end (so no span begins with

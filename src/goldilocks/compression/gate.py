@@ -39,7 +39,7 @@ def paired_loss(
 
     Args:
         metric: What decides.
-        gold: The right answers.
+        gold: The gold answers.
         original: Answers of the original, one for each row.
         compressed: Answers of the compressed model, same rows in the same order.
         seed: Seed of the resampling.

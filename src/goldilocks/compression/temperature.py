@@ -55,7 +55,7 @@ def recalibrated(
 
 
 def temperature_of(answers: Answers, part: Part, *, several: bool) -> float:
-    """What the logits of probabilities must be divided by for the least log loss of the right answers."""
+    """What the logits of probabilities must be divided by for the least log loss of the gold answers."""
     number = {label: place for place, label in enumerate(answers.labels)}
     logits = logits_of(answers.probabilities, several=several)
     if not several:

@@ -1,6 +1,6 @@
 """Copies of training rows, varied by an augmenter, each checked before it is used.
 
-A copy that loses what its right answer rests on is rejected: a tagged word that changed, a span that is no longer in
+A copy that loses what its gold answer rests on is rejected: a tagged word that changed, a span that is no longer in
 its context, a missing entity marker, or (unless the augmenter paraphrases) less than half of a text's words. Copies
 that equal a training row, a validation row or each other are left out.
 """
@@ -33,7 +33,7 @@ class Copies:
     part: Part
     """The copies alone; each has the row number of the row it was made from."""
     rejected: int
-    """Copies that lost what their right answer rests on."""
+    """Copies that lost what their gold answer rests on."""
     unchanged: int
     """Copies that equal a row that is there, or another copy."""
 
@@ -56,7 +56,7 @@ def copies_of(
 
     Args:
         train: The training rows.
-        output: Kind of the right answers.
+        output: Kind of the gold answers.
         augmenter: What varies the texts.
         copies: Copies of each row.
         seed: The same seed gives the same copies.
@@ -95,7 +95,7 @@ def copies_of(
 
 
 def problem(item: Text, gold: Gold, copy: Text, output: Output, *, paraphrases: bool) -> str | None:
-    """What a copy lost of that on which the right answer rests; ``None``: nothing.
+    """What a copy lost of that on which the gold answer rests; ``None``: nothing.
 
     Example:
         >>> problem(("in", "Rome"), ("O", "B-LOC"), ("in", "Rmoe"), Output.TAGS, paraphrases=False)
@@ -157,7 +157,7 @@ def _mostly_kept(old: str, new: str) -> bool:
 
 
 def _varied(train: Part, output: Output, vary: Vary, seed: int) -> list[Text]:
-    """A copy of each item; only texts that the right answer does not quote are given to the augmenter."""
+    """A copy of each item; only texts that the gold answer does not quote are given to the augmenter."""
     if output is Output.TAGS:
         return _varied_words(train, vary, seed)
     items = [_texts(item) for item in train.texts]

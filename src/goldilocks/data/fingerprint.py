@@ -12,7 +12,7 @@ _ROWS = 10_000
 
 
 def fingerprint(parts: Sequence[Part]) -> str:
-    """First 16 hex digits of SHA-256 over items and right answers of each part in order; row numbers do not count."""
+    """First 16 hex digits of SHA-256 over items and gold answers of each part in order; row numbers do not count."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(f"part {len(part)}\n".encode())

@@ -12,7 +12,7 @@ from goldilocks.support.text.language_names import language_name
 from goldilocks.support.text.units import references
 
 LOOKED_AT = 500
-"""Right answers whose language is detected."""
+"""Gold answers whose language is detected."""
 SURE = 0.5
 """Share of them that must be in one language for it to be named."""
 
@@ -38,7 +38,7 @@ def instruction_for(spec: TaskSpec, task: Task, gold: Sequence[Gold], language: 
         spec: Its ``instruction`` has precedence, then ``target_language``; ``prompt_language`` says how the task's own
             is worded.
         task: Words its own (``protocols.SupportsLanguagePairs``) where it is about languages.
-        gold: Right answers of the training rows: they show the language where the task file does not say it.
+        gold: Gold answers of the training rows: they show the language where the task file does not say it.
         language: BCP 47 tag of the items.
 
     Raises:

@@ -69,7 +69,7 @@ def profile(
 
 
 def label_counts(part: Part, output: Output) -> Counter[str]:
-    """How often each label or tag is the right answer, or part of it."""
+    """How often each label or tag is the gold answer, or part of it."""
     return Counter(label for gold in part.gold for label in labels_of(gold, output))
 
 

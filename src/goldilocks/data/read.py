@@ -1,4 +1,4 @@
-"""One source of rows -> items and their right answers, with what is wrong with which row."""
+"""One source of rows -> items and their gold answers, with what is wrong with which row."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class RowSink(Protocol):
     """Takes rows as they are read, in place of a list in memory."""
 
     def add(self, text: Text, gold: Gold, number: int) -> None:
-        """Take a usable row: its item, its right answer, and its number in the file."""
+        """Take a usable row: its item, its gold answer, and its number in the file."""
 
 
 @dataclass(slots=True)

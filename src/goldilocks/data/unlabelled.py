@@ -163,7 +163,7 @@ class _Reader:
             yield from self.from_lines(partial(file.read1, _CHUNK), jsonl)
 
     def from_lines(self, read: Callable[[], bytes], jsonl: bool | None) -> Iterator[list[NumberedItem]]:
-        blank: list[tuple[int, bytes]] = []  # of JSON Lines: no rows where nothing comes behind them
+        blank: list[tuple[int, bytes]] = []  # of JSON Lines: no rows where nothing comes after them
         chunks = _whole_lines(read)
         for lines in chunks:
             if lines[0][0] == 1 and (encoding := marked_encoding(lines[0][1])) not in ("", "utf-8-sig"):

@@ -51,7 +51,7 @@ def leave_one_out(vectors: Floats, gold: list[Gold], similar: Floats) -> Floats:
 
     Args:
         vectors: Vectors of the rows, ``(n_rows, width)``.
-        gold: Their right answers; columns are the different ones, sorted by ``repr``.
+        gold: Their gold answers; columns are the different ones, sorted by ``repr``.
         similar: Cosine of each row with the item, ``(n_rows,)``.
     """
     wide = vectors.astype(np.float64)

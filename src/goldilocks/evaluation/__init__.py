@@ -1,1 +1,1 @@
-"""How good, how sure, where wrong, how fast."""
+"""Evaluation: scores with intervals, calibration, slices, errors, and measured speed and memory."""

@@ -1,8 +1,8 @@
 """Calibration: whether stated confidences match the accuracy.
 
-Brier score: squared distance between the probabilities and the right answer, summed over the labels (0 best, 2 worst)
+Brier score: squared distance between the probabilities and the gold answer, summed over the labels (0 best, 2 worst)
 where a model gives one label of many, else of the probability that the answer is right (0 to 1). Log loss: minus the
-natural logarithm of the probability given to the right answer, which is taken to be at least 1e-6. ECE, the expected
+natural logarithm of the probability given to the gold answer, which is taken to be at least 1e-6. ECE, the expected
 calibration error: mean distance between confidence and accuracy over bins of confidence that hold equally many answers
 (Naeini, Cooper & Hauskrecht 2015; equal bins as in Nguyen & O'Connor 2015). Its plug-in estimate is too high for few
 items; the interval is moved by the bias that the bootstrap shows.
@@ -35,7 +35,7 @@ def calibration(answers: Answers, gold: Sequence[Gold], goal: Goal, *, seed: int
 
     Args:
         answers: The model's, with how sure it is of each.
-        gold: The right answers.
+        gold: The gold answers.
         goal: What was asked for: labels, tags and spans are right or wrong.
         seed: Seed of the resampling.
     """

@@ -70,7 +70,7 @@ def worst_errors(
     They are where wrong labels in the data, unclear guidelines and true blind spots are found.
 
     Args:
-        part: Items and right answers.
+        part: Items and gold answers.
         answers: The model's.
         metric: What an answer is worth.
         n: Maximum number of errors.

@@ -20,7 +20,7 @@ def drawn_scores(
     Args:
         name: File name of the metric; its ``_k`` is replaced.
         metric: What scores them.
-        gold: The right answers.
+        gold: The gold answers.
         samples: One answer to every item each, ``(n_samples, n_items)``.
         seed: Seed of the resampling.
     """

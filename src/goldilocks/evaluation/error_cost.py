@@ -134,7 +134,7 @@ def loss_rule(objective: Objective, task: Task, goal: Goal, metric: Metric, gold
         task: Says what an error is, where the kind of output does not.
         goal: Output and labels.
         metric: The metric that decides.
-        gold: Right answers: lists of scores are rankings.
+        gold: Gold answers: lists of scores are rankings.
 
     Raises:
         InputError: a price is of another kind of task, or names a label that does not exist; the nearest is named.

@@ -45,7 +45,7 @@ def evaluate(
 
     Args:
         answers: The model's.
-        part: Items and right answers; labels the model does not know count as wrong.
+        part: Items and gold answers; labels the model does not know count as wrong.
         goal: What the model was asked for.
         metrics: File names in metrics/; the first decides, the others are reported too.
         source: What the part is called in tables, and the fingerprint of the data it belongs to.

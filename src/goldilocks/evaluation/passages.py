@@ -1,4 +1,4 @@
-"""A wrong answer as a person needs it to judge it: the texts it is about, with what matters marked in them.
+"""Passages of an error for the error analysis: the texts of the item, with the gold and predicted parts marked.
 
 | output | passages |
 |---|---|

@@ -28,7 +28,7 @@ def pseudo_values(
 
     Args:
         metric: What is measured.
-        gold: The right answers.
+        gold: The gold answers.
         answers: Answers of each candidate, one to each item.
         seed: Seed of the groups, where there are any; they are the same for all candidates.
 

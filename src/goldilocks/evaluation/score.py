@@ -88,7 +88,7 @@ def draws(metric: Metric, gold: Sequence[Gold], predicted: Sequence[Answer], wei
 
     Args:
         metric: What is measured.
-        gold: The right answers.
+        gold: The gold answers.
         predicted: The model's answers, same items in the same order.
         weights: From ``statistics.bootstrap_weights``; the same table for every model makes their scores paired.
 

@@ -32,7 +32,7 @@ def slices(
 
     Args:
         texts: The texts.
-        gold: Their right answers.
+        gold: Their gold answers.
         predicted: The model's answers.
         metric: What is measured.
         language_of: Text -> BCP 47 tag.

@@ -194,7 +194,7 @@ def _specials(folder: Path, tokenizer: Tokenizer) -> tuple[tuple[int, ...], tupl
 
 
 def _answer_form(part: Part, tokenizer: Tokenizer) -> dict[str, Any]:
-    """Length and form of the right answers, as fields of ``DecoderGeneratorConfig``."""
+    """Length and form of the gold answers, as fields of ``DecoderGeneratorConfig``."""
     from goldilocks.nets.generation.prompts import answer_limit, completes_code, one_line
     from goldilocks.support.text.units import references
 

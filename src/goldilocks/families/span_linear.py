@@ -210,7 +210,7 @@ def _tokenized(texts: Sequence[Text]) -> Iterator[tuple[Tokens, Tokens]]:
 
 
 def _place(context: Tokens, right: Gold) -> Span | None:
-    """First and last token of the first right answer that has a place."""
+    """First and last token of the first gold answer that has a place."""
     answers = cast(Sequence[tuple[int, str]], right)
     for start, text in answers:
         inside = [

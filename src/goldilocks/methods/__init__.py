@@ -1,1 +1,1 @@
-"""Shelf: which weights learn. One file per method."""
+"""Shelf: training and prompting methods, such as full fine-tuning or LoRA. One file per method."""

@@ -27,5 +27,5 @@ def items(gold: Sequence[str], predicted: Sequence[str]) -> Floats:
 
 
 def total(sums: Floats) -> Floats:
-    """Right answers / items, for each row of ``sums``."""
+    """Gold answers / items, for each row of ``sums``."""
     return np.asarray(sums[:, 0] / sums[:, 1])

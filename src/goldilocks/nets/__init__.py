@@ -1,1 +1,1 @@
-"""Network code that two plug-ins share."""
+"""Neural networks: backbones, heads, objectives, training, generation, compression and export."""

@@ -43,7 +43,7 @@ _SURELY = 0.95
 finishes nothing has no answer."""
 _LARGE_SHARE = 0.5
 """Share of the seconds left from which on the reserved run is bought before smaller ones: its seconds are the least
-certain, and if it turns out to be slower than forecast it no longer fits behind them."""
+certain, and if it turns out to be slower than forecast it no longer fits after them."""
 _FREE_SECONDS = 1.0
 """A candidate that takes less is always run: the time is negligible, and results are easier to trust next to simple
 baselines."""

@@ -45,11 +45,11 @@ class AugmentationResources(Protocol):
 
 
 class Augmenter(Protocol):
-    """augmenters/NAME.py: varied copies of training texts whose right answer stays right."""
+    """augmenters/NAME.py: varied copies of training texts whose gold answer stays valid."""
 
     @property
     def OUTPUTS(self) -> frozenset[Output]:  # noqa: N802
-        """Kinds of output whose right answer survives. For tags it is given single words without an entity."""
+        """Kinds of output whose gold answer survives. For tags it is given single words without an entity."""
 
     @property
     def PARAPHRASES(self) -> bool:  # noqa: N802

@@ -40,7 +40,7 @@ class Demonstrations(Protocol):
 
         Args:
             pool_texts: Training items.
-            pool_gold: Their right answers.
+            pool_gold: Their gold answers.
             query: The item to answer; ``None`` unless ``PER_ITEM``.
             count: Examples wanted.
             vectors: Vectors of the pool, ``(n_pool, width)``, of length 1 (0 where a text has no known word).

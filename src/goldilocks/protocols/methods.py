@@ -42,7 +42,7 @@ class FitsInClosedForm(Protocol):
     """A method (besides ``Method``) that fits networks without gradient descent; ``training_config`` is ``None``."""
 
     def fitted(self, network: Any, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> Model:
-        """The network fitted to items and their right answers; its own weights may be used again."""
+        """The network fitted to items and their gold answers; its own weights may be used again."""
 
 
 @runtime_checkable
@@ -58,7 +58,7 @@ class FitsHead(Protocol):
     """A method (besides ``Method``) that fits the head in closed form once the weights below have been trained."""
 
     def fit_head(self, network: Any, texts: Sequence[Text], gold: Sequence[Gold]) -> None:
-        """Fit the head of a network in place to the training items and their right answers."""
+        """Fit the head of a network in place to the training items and their gold answers."""
 
 
 @runtime_checkable

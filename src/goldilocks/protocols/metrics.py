@@ -50,7 +50,7 @@ class ReportsConditions(Protocol):
     """A metric (besides ``Metric``) that depends on settings which must be reported with it."""
 
     def conditions(self, gold: Sequence[Gold]) -> str:
-        """The settings that apply to these right answers, for the user."""
+        """The settings that apply to these gold answers, for the user."""
 
 
 @runtime_checkable

@@ -32,7 +32,7 @@ class OneShotEstimator(Model, Protocol):
     """A model that is not trained by gradient descent but in a single fit: counts, a linear model, a prompt."""
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
-        """Fit items and their right answers from scratch; every gold label is in ``labels``."""
+        """Fit items and their gold answers from scratch; every gold label is in ``labels``."""
 
 
 class TrainableNetwork(Model, Protocol):

@@ -58,7 +58,7 @@ class ConstrainsUpdates(Protocol):
             network: Prepared by its method; its labels begin with those of ``previous``.
             previous: The network before the update, not to be changed.
             texts: Training items.
-            gold: Their right answers.
+            gold: Their gold answers.
             old: Old rows, in an order whose every beginning has the labels in about their shares; may be empty.
             options: Options of the strategy.
 

@@ -28,7 +28,7 @@ class Task(Protocol):
 
     @property
     def READS(self) -> tuple[str, ...]:  # noqa: N802
-        """Roles that are the model's input, whether a row is labelled or not; the other roles hold the right answer."""
+        """Roles that are the model's input, whether a row is labelled or not; the other roles hold the gold answer."""
 
     @property
     def LINE(self) -> tuple[str, ...]:  # noqa: N802
@@ -58,7 +58,7 @@ class Task(Protocol):
         """What is wrong with the model's input in a row (role -> cell), for the user; only ``READS`` are checked."""
 
     def problem(self, row: Mapping[str, Any]) -> str | None:
-        """What is wrong with a row and its right answer, for the user; ``None``: nothing.
+        """What is wrong with a row and its gold answer, for the user; ``None``: nothing.
 
         Problems of ``item_problem`` are problems here too.
         """
@@ -67,7 +67,7 @@ class Task(Protocol):
         """The model's input in a row without an ``item_problem``; only ``READS`` are used."""
 
     def gold(self, row: Mapping[str, Any]) -> Gold:
-        """The right answer of a row without problems."""
+        """The gold answer of a row without problems."""
 
 
 @runtime_checkable

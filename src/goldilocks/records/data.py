@@ -16,7 +16,7 @@ class Part:
     texts: tuple[Text, ...] = ()
     """The items."""
     gold: tuple[Gold, ...] = ()
-    """The right answer of each item (for classification its label)."""
+    """The gold answer of each item (for classification its label)."""
     rows: tuple[int, ...] = ()
     """Row number of each text in its file, from 1 (the header of a CSV is not counted)."""
     documents: tuple[str, ...] = ()

@@ -48,7 +48,7 @@ likelihood  the natural logarithm of the probability the model gives the item's 
 
 
 Gold = Answer | tuple[tuple[int, str], ...]
-"""The right answer: as ``Answer``, but for ``span`` (start, text) of every right piece (none: there is no answer), and
+"""The gold answer: as ``Answer``, but for ``span`` (start, text) of every right piece (none: there is no answer), and
 for ``text`` a tuple where there are several references, and for ``likelihood`` the text itself."""
 
 
@@ -63,7 +63,7 @@ def as_text(item: Text) -> str:
 
 
 def labels_of(gold: Gold, output: Output) -> tuple[str, ...]:
-    """The labels (or tags) in a right answer or an answer; none for kinds of answer that are not made of labels."""
+    """The labels (or tags) in a gold answer or an answer; none for kinds of answer that are not made of labels."""
     if output.is_labelled:
         return (gold,) if isinstance(gold, str) else tuple(map(str, gold)) if isinstance(gold, tuple) else ()
     return ()

@@ -154,7 +154,7 @@ def decide(
 
     Args:
         finished: At least one.
-        gold: Right answers of the validation items.
+        gold: Gold answers of the validation items.
         metric: The metric that decides.
         spec: What errors cost, limits, seed.
         prospects: Candidates that did not finish, and the prior of all; these enter the probabilities and the expected

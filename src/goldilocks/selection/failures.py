@@ -61,7 +61,7 @@ class Guard:
         only: tuple[type[Exception], ...] = (Exception,),
         since: float | None = None,
     ) -> Iterator[list[Failure]]:
-        """Inside, an error of the candidate's own takes it out and ends the block; any other goes on its way.
+        """Inside, an error of the candidate's own excludes it and ends the block; any other is raised.
 
         Args:
             stage: As in ``records.Failure``.

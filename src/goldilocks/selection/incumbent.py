@@ -3,7 +3,7 @@
 A file of predictions has a row for each validation row at least; rows of train or test are passed over, so predictions
 for all the data will do. Rows are matched by the model's input (in the columns of the training data), or by a column
 ``row`` with the number of the row in the data file. The answer is in ``prediction``, or in the column that holds the
-right answer in the data.
+gold answer in the data.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class LateSchedules:
 
         Args:
             standings: The race; gets the schedules and their forecasts.
-            all_that_is_left: Whether a run may take all of it; else only one behind which no other fits, and the
+            all_that_is_left: Whether a run may take all of it; else only one after which no other fits, and the
                 others no more than a search of this budget would plan.
 
         Returns:

@@ -86,7 +86,7 @@ def loss_table(
 
     Args:
         members: At least one.
-        gold: Right answers of the validation items.
+        gold: Gold answers of the validation items.
         metric: The metric that decides.
         rule: How answers become loss in money; ``None``: by the metric's loss, as recorded in the trials.
         seed: Seed of the groups of items, where the metric needs some.

@@ -23,7 +23,7 @@ class RunRecords:
     trials: Sequence[Trial]
     machine: Machine
     gold: Sequence[Gold]
-    """Right answers of the validation items."""
+    """Gold answers of the validation items."""
     goal: Goal
     metric: Metric
     metric_name: str

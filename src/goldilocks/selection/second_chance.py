@@ -58,7 +58,7 @@ def pricing(
     """A function from a form's answers to the validation items and its footprint to (cost, J), money per month.
 
     Args:
-        setting: Prices, right answers, and how answers become loss.
+        setting: Prices, gold answers, and how answers become loss.
         candidate: The candidate.
         seconds: What its tuning took.
     """

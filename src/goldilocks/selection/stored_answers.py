@@ -61,7 +61,7 @@ def _need_finite(probabilities: npt.NDArray[np.floating[Any]]) -> None:
 
 
 def read_gold(path: Path) -> tuple[Goal, tuple[Gold, ...]]:
-    """What was asked for, and the right answers of the validation items.
+    """What was asked for, and the gold answers of the validation items.
 
     Raises:
         IntegrityError: the file is damaged.

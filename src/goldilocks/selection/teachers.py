@@ -1,4 +1,4 @@
-"""Which finished candidate a student learns from (``protocols.NeedsTeacher``), and what it tells about texts."""
+"""Which finished candidate a student learns from (``protocols.NeedsTeacher``), and its answers to texts."""
 
 from __future__ import annotations
 

@@ -206,7 +206,7 @@ class TuningSearch:
         for number, trial in enumerate(self.finished):
             if problem := _problem(trial, number, ranges):
                 raise IntegrityError(
-                    f"{lines} line {number + 1}: damaged ({problem}); remove it and the lines behind it, then --resume."
+                    f"{lines} line {number + 1}: damaged ({problem}); remove it and the lines after it, then --resume."
                 )
 
     def _keep(self, trial: SearchTrial, model: Model | None) -> None:

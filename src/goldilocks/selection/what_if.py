@@ -1,6 +1,6 @@
 """Decide again from the records of a run: other prices, other limits, another cost of an error. Nothing is run.
 
-Needed are the stored validation answers, the measured footprints and the right answers of the validation items. Runs of
+Needed are the stored validation answers, the measured footprints and the gold answers of the validation items. Runs of
 earlier versions did not store the last; then they are read from the data of the task. The test part stays closed.
 """
 

@@ -96,7 +96,7 @@ class Workspace:
 
     @property
     def gold(self) -> Path:
-        """Right answers of the validation items: what stored answers are compared with when deciding again."""
+        """Gold answers of the validation items: what stored answers are compared with when deciding again."""
         return self.folder / "validation_gold.json"
 
     @property
@@ -348,7 +348,7 @@ class Workspace:
         return max((step.elapsed for step in steps), default=0.0)
 
     def write_validation(self, goal: Goal, gold: Sequence[Gold]) -> None:
-        """Write what was asked for and the right answers of the validation items."""
+        """Write what was asked for and the gold answers of the validation items."""
         write_text(self.gold, with_checksum({"goal": goal, "gold": list(gold)}, indent=None))
 
     def read_validation(self) -> tuple[Goal, tuple[Gold, ...]] | None:

@@ -1,4 +1,4 @@
-"""Foreign text on a terminal as it is: no markup, and no characters that rule a terminal.
+"""Foreign text on a terminal as it is: no markup, and no characters that control a terminal.
 
 Labels, file names and error messages come from data. Rich would take ``[/b]`` in them for markup, and the terminal
 would obey their escape sequences. Rich also breaks lines at spaces only: it would cut off what does not fit into a

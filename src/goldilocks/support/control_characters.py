@@ -1,4 +1,4 @@
-"""Control characters of foreign text (labels, file names, answers of endpoints), which could rule a terminal or a page.
+"""Control characters of foreign text (labels, file names, answers of endpoints): they act on a terminal or a page.
 
 Taken out: escape sequences of terminals (ANSI CSI, OSC with what they carry, and the like), the control characters C0
 and C1, and the controls of bidirectional text, which show a text in another order than it has. Letters, accents and

@@ -140,7 +140,7 @@ class TextColumn(DiskColumn[_Text]):
 
 
 class CodedColumn(_Column[_T]):
-    """Right answers of which there are few different ones, as numbers in memory: 4 bytes per row."""
+    """Gold answers of which there are few different ones, as numbers in memory: 4 bytes per row."""
 
     def __init__(self) -> None:
         """No rows yet."""

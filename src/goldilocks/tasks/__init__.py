@@ -1,1 +1,1 @@
-"""Shelf: what users want. One file per task."""
+"""Shelf: tasks, such as text classification or question answering. One file per task."""

@@ -71,7 +71,7 @@ def item(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def gold(row: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
-    """(start, text) of each right answer, each text once for a place; nothing where the context holds none."""
+    """(start, text) of each gold answer, each text once for a place; nothing where the context holds none."""
     context = row["context"]
     spans: dict[tuple[int, str], None] = {}
     for text, start in _claims(row["answers"]):

@@ -56,7 +56,7 @@ GROUPS = frozenset({"embeddings", "attention", "mlp", "norm", "head", "prompt"})
 
 
 def check_metric(metric: Metric) -> None:
-    """Examples come out, sums over items are all that counts, right answers are best, names of labels do not matter."""
+    """Examples come out, sums over items are all that counts, gold answers are best, names of labels do not matter."""
     low, high = metric.RANGE
     assert metric.OUTPUTS, "OUTPUTS is empty; say for which kinds of answer the metric is defined"
     assert low < high, f"RANGE is {metric.RANGE}; the lowest value comes first"
@@ -95,7 +95,7 @@ def _made_up_labels() -> tuple[list[Any], list[Any]]:
 
 
 def _check_label_metric(metric: Metric, gold: Sequence[Any], predicted: Sequence[Any]) -> None:
-    """Right answers are best, and what the labels are called does not matter."""
+    """Gold answers are best, and what the labels are called does not matter."""
     low, high = metric.RANGE
     if any(isinstance(answer, tuple) for example in metric.EXAMPLES for answer in example[0]):
         gold, predicted = [(answer,) for answer in gold], [(answer,) for answer in predicted]

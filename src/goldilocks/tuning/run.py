@@ -237,7 +237,7 @@ class Run:
                 self.config = self._with_tested_rates(network, self.config)
             objective = self._objective(network)
             config, learnt = self.config, self._training_set
-            if self._variants:  # as many steps, over more texts, whose right answers are those of the variants
+            if self._variants:  # as many steps, over more texts, whose gold answers are those of the variants
                 learnt = replace(learnt, texts=self._texts_of_variants, gold=())
                 config = replace(config, epochs=max(1.0, config.epochs * len(self.train) / len(learnt.texts)))
             self._learner = Learner(

@@ -24,7 +24,7 @@ def batches_of(epoch: int, lengths: npt.NDArray[np.int64], config: TrainingConfi
 def nested_order(gold: Sequence[Gold], seed: int) -> list[int]:
     """An order of the rows in which every beginning has the labels in about their shares (to one row per label).
 
-    Where the right answers are not single labels the order is random. A longer beginning holds the shorter one: a
+    Where the gold answers are not single labels the order is random. A longer beginning holds the shorter one: a
     candidate shown more rows has seen the earlier ones too.
     """
     rng = np.random.default_rng(seed)

@@ -27,14 +27,14 @@ def is_streamed(texts: Sequence[Text]) -> bool:
 def tokenized(
     network: Network, texts: Sequence[Text], gold: Sequence[Gold]
 ) -> tuple[Sequence[Row], list[Any], npt.NDArray[np.int64]]:
-    """Rows, the target of each (``None`` without right answers), and how many tokens each counts as in a batch.
+    """Rows, the target of each (``None`` without gold answers), and how many tokens each counts as in a batch.
 
     Raises:
         InputError: texts are in a file, and the network needs more of a row than its tokens.
     """
     if not isinstance(texts, TextColumn):
         rows = network.rows_to_learn(texts, gold)
-        # Distillation learns from texts without right answers; its objective has targets of its own.
+        # Distillation learns from texts without gold answers; its objective has targets of its own.
         targets = network.targets(rows, gold) if len(gold) else [None] * len(rows)
         return rows, targets, np.asarray(network.costs(rows, targets), dtype=np.int64)
     tokens = TokenFile(texts.folder)

@@ -15,6 +15,6 @@ class TrainingSet:
     texts: Sequence[Text]
     """Training items; in a file where they are streamed."""
     gold: Sequence[Gold] = ()
-    """Their right answers; empty for an objective that needs none."""
+    """Their gold answers; empty for an objective that needs none."""
     unlabelled: Sequence[tuple[Text, Text]] = ()
-    """Items without a right answer, each with a varied copy, for ``TrainingConfig.unlabelled_loss``."""
+    """Items without a gold answer, each with a varied copy, for ``TrainingConfig.unlabelled_loss``."""

@@ -13,7 +13,7 @@ from goldilocks.records import Finding, Gold, Output, Part, Severity
 
 
 def contradictions(parts: Mapping[str, Part], groups: Mapping[str, Groups], task: Task) -> list[Finding]:
-    """Rows whose item occurs elsewhere, in any part, with another right answer."""
+    """Rows whose item occurs elsewhere, in any part, with another gold answer."""
     item, items = task.ITEM
     answer = "other tags" if task.OUTPUT is Output.TAGS else "other labels" if task.SEVERAL else "another label"
     names = list(parts)

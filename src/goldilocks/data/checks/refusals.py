@@ -1,4 +1,4 @@
-"""Data that cannot decide anything: too many unusable rows, labels that cannot be learnt, a single right answer."""
+"""Data that cannot decide anything: too many unusable rows, labels that cannot be learnt, a single gold answer."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _refuse_labels(parts: Parts, sources: Mapping[str, str], why: str) -> None:
 def _refuse_one_answer(
     answers: Collection[tuple[str, ...]], parts: Parts, sources: Mapping[str, str], why: str
 ) -> None:
-    """Refuse training rows whose right answers (the labels of each, which may be none) are all the same."""
+    """Refuse training rows whose gold answers (the labels of each, which may be none) are all the same."""
     if len(answers) < 2:
         only = next(iter(answers), ())
         only_answer = f"the label{'s' if len(only) > 1 else ''} {', '.join(map(repr, only))}" if only else "no label"

@@ -23,7 +23,7 @@ class Skipped(str):
     """In place of cells: why a row is left out on purpose, such as an annotation that was rejected."""
 
     row: Mapping[str, Any] | None = None
-    """The row all the same, for those who need no right answer."""
+    """The row all the same, for those who need no gold answer."""
 
 
 def require_columns(

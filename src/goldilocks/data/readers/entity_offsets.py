@@ -2,7 +2,7 @@
 
 Forms: JSON Lines ``{"text": ..., "entities": [{"start": 0, "end": 4, "label": "LOC"}]}`` (or ``[0, 4, "LOC"]``; the
 column may have another name); the same with ``{type: {name: [[start, last]]}}``, as CLUENER has them; exports of
-annotation tools (``exports.py``); and BRAT folders (``brat.py``). Offsets count characters from 0, the end is behind
+annotation tools (``exports.py``); and BRAT folders (``brat.py``). Offsets count characters from 0, the end is after
 the last character; other units are recognised (``offset_units.py``).
 
 A word is a unit of ``support/text/word_tokenizer``: a run of letters and digits, any other sign, each Chinese or
@@ -37,7 +37,7 @@ SLIPS = 0.1
 TRIMMED = "an entity that begins or ends with a blank (taken without it)"
 CUT = "an entity that begins or ends inside a word (the word was cut there)"
 _UNSPACED = re.compile(f"[{UNSPACED}\uac00-\ud7a3]")
-"""Characters of scripts where names have no blank behind them; in Korean a particle follows."""
+"""Characters of scripts where names have no blank after them; in Korean a particle follows."""
 _START = ("start", "start_offset", "start_char", "startOffset", "begin", "offset")
 _END = ("end", "end_offset", "end_char", "endOffset")
 _TYPE = ("label", "type", "entity_group", "entity_type", "entity", "category", "tag")

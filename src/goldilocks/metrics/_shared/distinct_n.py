@@ -33,7 +33,7 @@ _HEAD = 3
 
 
 def distinct_n(gold: Sequence[Any], predicted: Sequence[Any], *, n: int) -> sp.csr_array:  # noqa: ARG001
-    """``table`` as ``Metric.items``: right answers play no part."""
+    """``table`` as ``Metric.items``: gold answers play no part."""
     return table(predicted, n)
 
 

@@ -1,6 +1,6 @@
 """When two pieces of text are the same answer: what the metrics of extractive question answering share.
 
-Each pair of right answer and prediction is compared as the official script of its language does: by CMRC 2018's where
+Each pair of gold answer and prediction is compared as the official script of its language does: by CMRC 2018's where
 either holds a Chinese character, else by SQuAD's.
 """
 
@@ -26,7 +26,7 @@ _MIXED = re.compile(r"[\u4e00-\u9fa5]|[^\W\u4e00-\u9fa5]+|[^\w\s]")
 
 
 def best(compare: Callable[[str, str], float], gold: Sequence[tuple[int, str]], predicted: str) -> float:
-    """The best agreement of a prediction with the right answers; without any, nothing is right."""
+    """The best agreement of a prediction with the gold answers; without any, nothing is right."""
     return max(compare(text, predicted) for _, text in gold) if gold else float(not _english(predicted))
 
 

@@ -2,7 +2,7 @@
 
 Importance needs no labels. For blocks it is measured: how far the answers move when a block is left out. For heads and
 MLP neurons it is the diagonal Fisher information of a mask on them (Kwon et al. 2022): the mean squared gradient of the
-loss by the mask, over right answers drawn from the network itself. To second order it is the divergence that setting
+loss by the mask, over gold answers drawn from the network itself. To second order it is the divergence that setting
 the mask to 0 causes.
 """
 
@@ -160,7 +160,7 @@ def _times(mask: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tens
 
 
 def drawn_gold(network: Network, texts: Sequence[Text], *, seed: int) -> list[Gold]:
-    """Right answers drawn from a network's own probabilities; of other outputs than labels its answers."""
+    """Gold answers drawn from a network's own probabilities; of other outputs than labels its answers."""
     answers = network.predict(texts)
     if network.config.goal.output is not Output.LABEL:
         return answers_as_gold(answers.values, texts, network.config.goal.output)

@@ -1,4 +1,4 @@
-"""Beam search: the answer of highest (length-normalised) probability that a few hypotheses kept side by side find.
+"""Beam search over an encoder-decoder: the most probable answer (length-normalised) among a few parallel hypotheses.
 
 One beam is greedy search. A source's answer does not depend on what else is in the batch, except for rounding: limits
 hold source by source, and a finished source leaves the batch.

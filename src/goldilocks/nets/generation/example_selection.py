@@ -171,7 +171,7 @@ class ExampleSelector:
             settings: A strategy that chooses for each item.
             shots: Examples for each item.
             texts: The pool's texts as prompts show them.
-            gold: Their right answers.
+            gold: Their gold answers.
             seed: Seed of the strategy and of a random order.
         """
         self.settings, self.shots, self.seed = settings, shots, seed

@@ -75,7 +75,7 @@ class FewShotExamples:
         return [self._arranged(state, examples, settings) for settings in choices], held
 
     def short_answer(self, gold: Gold) -> Gold:
-        """The right answer as an example shows it; a text is truncated."""
+        """The gold answer as an example shows it; a text is truncated."""
         if self.output is not Output.TEXT:
             return gold
         return cast(str, self.tokens.truncated(references(gold)[0], 2 * EXAMPLE_TOKENS))

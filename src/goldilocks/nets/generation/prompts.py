@@ -44,7 +44,7 @@ class Wording:
     answer: str
     """The cue for a text."""
     listed: str
-    """The labels, behind the instruction."""
+    """The labels, after the instruction."""
     described: str
     """A label and what it means."""
     between: str

@@ -1,7 +1,7 @@
-"""A text while it is generated: who wants to see it sets an observer, and the generation loop reports to it.
+"""Streaming generation: the generation loop reports the text so far to an observer.
 
 The observer is a context variable, so no signature between a service and the loop has to hand it on, and two threads
-that generate at the same time do not see each other's. It is given the whole text so far, not the last token: tokens
+that generate at the same time do not share one. It is given the whole text so far, not the last token: tokens
 may be parts of a character, and a stop string may begin in one and end in another. ``TextPieces`` makes pieces of it.
 """
 

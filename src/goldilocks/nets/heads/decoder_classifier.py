@@ -211,7 +211,7 @@ class DecoderClassifier(Network):
     def _with_examples(
         self, state: PromptState, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int
     ) -> PromptState:
-        """The prompt with examples, in the arrangement under which the right answers of held-out rows are likeliest."""
+        """The prompt with examples, in the arrangement under which the gold answers of held-out rows are likeliest."""
         output = Output(self.config.output)
         choice = FewShotExamples(self._tokens, self.demonstrations, self.n_examples, output, seed)
         states, held_out = choice.arrangements(state, texts, gold)
@@ -225,7 +225,7 @@ class DecoderClassifier(Network):
         return states[int(np.argmax(scores))]
 
     def _gold_likelihood(self, texts: Sequence[Text], gold: Sequence[Gold]) -> float:
-        """Mean log-probability of the right answers, calibrated over the same texts where they are labels."""
+        """Mean log-probability of the gold answers, calibrated over the same texts where they are labels."""
         if self.config.output == Output.LABEL:
             scores = torch.from_numpy(self._label_scores(texts))
             scores = scores - scores.mean(0)

@@ -138,7 +138,7 @@ class DecoderGenerator(DecoderClassifier):
         return Prompt(goal, one_line=self.options.one_line, completes_code=self.options.continues_program)
 
     def rows_to_learn(self, texts: Sequence[Text], gold: Sequence[Gold]) -> list[Row]:
-        """Prompt and right answer as one row; ``places`` holds the position where the answer begins."""
+        """Prompt and gold answer as one row; ``places`` holds the position where the answer begins."""
         prompts = self.rows(texts)
         if self.models_text:
             answers = self._tokens.encoded([_own(text) for text in texts])

@@ -2,7 +2,7 @@
 
 The item stands in a pattern with a gap ("… It was [MASK]."). The gap has as many mask tokens as the longest label words
 have tokens. The score of a label is the mean score that the masked-LM head gives its tokens at their masks, the first
-token at the first mask; label words that are shorter ignore the masks behind them.
+token at the first mask; label words that are shorter ignore the masks after them.
 
 The head keeps the transform of the masked-LM head, and of its rows only those of the label words, which are trained
 apart from the word embeddings that they were copied from.

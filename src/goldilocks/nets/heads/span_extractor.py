@@ -144,7 +144,7 @@ class SpanExtractor(Network):
     def targets(self, rows: Sequence[Row], gold: Sequence[Gold]) -> list[Any]:
         """Start and end position of the answer in each window; (0, 0) where it is not completely inside.
 
-        The first right answer that has an offset in the context counts. The config's limits are set from these rows.
+        The first gold answer that has an offset in the context counts. The config's limits are set from these rows.
         """
         spans = [next((span for span in cast(_Spans, right) if span[0] >= 0), None) for right in gold]
         positions = [_positions(cast(Window, row), spans[row.item]) for row in rows]

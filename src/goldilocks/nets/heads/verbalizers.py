@@ -52,7 +52,7 @@ def words_of_labels(labels: Sequence[str], words: Mapping[str, str], template: s
 
 @torch.no_grad()
 def calibrate(network: Network, bias: Tensor, texts: Sequence[Text], *, seed: int = 0) -> None:
-    """Subtract from each score its mean over some texts, in place; right answers are not used.
+    """Subtract from each score its mean over some texts, in place; gold answers are not used.
 
     A language model prefers some words whatever the item. Source: Zhou et al. 2023, "Batch Calibration".
 

@@ -60,7 +60,7 @@ class AdaLoraObjective:
 
         Args:
             network: With its layers wrapped already.
-            gold: Right answers of the training items.
+            gold: Gold answers of the training items.
             target_rank: Mean rank of a layer at the end.
             penalty: Weight of the orthogonality penalty.
             warmup: See ``budget``.

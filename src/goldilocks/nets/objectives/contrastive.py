@@ -29,7 +29,7 @@ class ContrastiveObjective:
     """See ``tuning.objective.Objective`` and ``PlansBatches``."""
 
     def __init__(self, network: Network, gold: Sequence[Gold]) -> None:
-        """``gold``: right answers of the training items, single labels."""
+        """``gold``: gold answers of the training items, single labels."""
         self._network, self._gold = network, gold
 
     def targets(self, rows: Sequence[Row]) -> list[Any]:

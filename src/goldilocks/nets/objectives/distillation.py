@@ -3,7 +3,7 @@
 Where the answer is a label, the student learns the teacher's probabilities, softened by a temperature of 2 (Hinton et
 al. 2015), and, where both encode the same tokens in the same width, the mean hidden states of the teacher's layers,
 evenly assigned to its own (patient distillation, Sun et al. 2019, of mean instead of [CLS] vectors). For other outputs
-the teacher's answers are its right answers (hard targets; for sequences Kim & Rush 2016).
+the teacher's answers are its gold answers (hard targets; for sequences Kim & Rush 2016).
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _outputs(network: Network, batch: Batch, layers: Sequence[int]) -> tuple[Ten
 
 
 def answers_as_gold(answers: Sequence[Answer], texts: Sequence[Text], output: Output) -> list[Gold]:
-    """A network's own answers in the form of right answers: of spans with the position in the context."""
+    """A network's own answers in the form of gold answers: of spans with the position in the context."""
     if output is not Output.SPAN:
         return [cast(Gold, answer) for answer in answers]
     contexts = [text if isinstance(text, str) else text[-1] for text in texts]
@@ -163,7 +163,7 @@ def not_distillable(model: object, family: str, outputs: Collection[Output]) -> 
 
 
 def rows_for(teacher: Network, texts: Sequence[Text]) -> Part:
-    """The texts with the teacher's answers as right answers, as a family creates a student from."""
+    """The texts with the teacher's answers as gold answers, as a family creates a student from."""
     output = teacher.config.goal.output
     gold = answers_as_gold(teacher.predict(texts).values, texts, output)
     return Part(tuple(texts), tuple(gold), tuple(range(1, len(texts) + 1)))

@@ -28,7 +28,7 @@ def fisher_diagonal(network: Network, texts: Sequence[Text], gold: Sequence[Gold
     Args:
         network: Prepared by its method; its weights do not change.
         texts: Rows it was trained on, at least one.
-        gold: Their right answers.
+        gold: Their gold answers.
 
     Returns:
         Name of a trainable weight of ``network.module`` -> importance of its elements, of its shape, float32, at least

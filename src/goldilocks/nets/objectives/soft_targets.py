@@ -42,7 +42,7 @@ class SoftTargets:
 
         Args:
             network: The student.
-            gold: Right answers of the training items; none where the teacher alone is learnt from (``weight`` 1).
+            gold: Gold answers of the training items; none where the teacher alone is learnt from (``weight`` 1).
             probabilities: The teacher's, ``(n_texts, n_labels)``, in the order of the student's labels; those that only
                 the student has come after the teacher's and are not compared.
             weight: Weight of the teacher, 0 to 1; the right labels have the rest.
@@ -53,7 +53,7 @@ class SoftTargets:
         self._several = network.config.several
         self._alone = weight >= 1 and not len(gold)
         if self._alone:
-            self.loss_options = frozenset()  # there is no loss of right answers
+            self.loss_options = frozenset()  # there is no loss of gold answers
         chances = torch.from_numpy(np.clip(np.asarray(probabilities, dtype=np.float32), _MIN, 1 - _MIN))
         self._logits = torch.logit(chances) if self._several else chances.log()
 

@@ -44,7 +44,7 @@ class StartPointObjective:
 
         Args:
             network: Prepared by its method.
-            gold: Right answers of the training items.
+            gold: Gold answers of the training items.
             strength: Strength of the penalty ``strength / 2 * ||weight - start||**2``, above 0.
             importance: Name of a weight of ``network.module`` -> factor of the penalty for each of its elements, of its
                 shape; a weight that is not named has 1.

@@ -1,4 +1,4 @@
-"""``POST /v1/feedback``: the right answer to an item that was asked before, for monitoring and updates."""
+"""``POST /v1/feedback``: the gold answer to an item that was asked before, for monitoring and updates."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FeedbackRequest(BaseModel):
 
 @router.post("/v1/feedback", responses=ASKING)
 async def feedback(request: Request, body: FeedbackRequest) -> dict[str, Any]:
-    """Keep the right answer with the one that was given."""
+    """Keep the gold answer with the one that was given."""
     service = service_of(request)
     if service.log is None:
         raise RequestError(

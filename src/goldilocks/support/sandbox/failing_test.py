@@ -17,7 +17,7 @@ def failing_test(harness: str, answer: str, solution: str = "") -> tuple[str, st
     Args:
         harness: As ``harness.with_tests`` made it.
         answer: What the model wrote.
-        solution: A right answer.
+        solution: A gold answer.
     """
     before, _mark, tests = harness.partition(f"\n{MARK}\n")
     tests_alone = list(_single_tests(tests))[:_MAX_TESTS]

@@ -1,4 +1,4 @@
-"""Right answers that are programs with tests, in the one text that a right answer may hold, and a program from them.
+"""Gold answers that are programs with tests, in the one text that a gold answer may hold, and a program from them.
 
 ``with_tests`` puts what precedes the answer and what checks it into one text, a harness; ``judged`` takes it apart
 again for an answer. A harness joins the solution as if it were a second reference: no answer is ever equal to it.
@@ -63,7 +63,7 @@ def judged(harness: str, answer: str, solution: str = "") -> ProgramWithTests:
     Args:
         harness: As ``with_tests`` made it.
         answer: What the model wrote.
-        solution: A right answer. It tells which names a program has to define: for no others does an answer count.
+        solution: A gold answer. It tells which names a program has to define: for no others does an answer count.
     """
     before, _, tests = harness.partition(f"\n{MARK}\n")
     block = _FENCED.search(answer)

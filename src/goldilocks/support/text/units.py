@@ -185,7 +185,7 @@ def chinese(texts: Sequence[str]) -> bool:
 
 
 def references(gold: Any) -> tuple[str, ...]:
-    """The references in a right answer of kind ``text``: it is one, or a tuple of them."""
+    """The references in a gold answer of kind ``text``: it is one, or a tuple of them."""
     return tuple(map(str, gold)) if isinstance(gold, tuple) else (str(gold),)
 
 
