@@ -123,7 +123,7 @@ def test_one_column_for_a_task_of_two_texts_names_the_roles() -> None:
 
 
 def test_data_of_another_kind_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="data is a int; pass a task file"):
+    with pytest.raises(InputError, match="data has type int; pass a task file"):
         task_spec(3, folder=tmp_path)
 
 
