@@ -195,10 +195,11 @@ def continue_tuning(
     with tempfile.TemporaryDirectory() as scratch, errors_in_words(data, Path(scratch)):
         spec = task_spec(data, folder=Path(scratch), text=text, target=target, task=kind, seed=seed)
         files = _old_sources(old_data, Path(scratch))
+        if name is None and (is_frame(data) or is_rows(data)):
+            name = "new data"
         with _errors_named(files):
             named = {file: called for called, file in files.items() if called != file}
-            if name is not None or is_frame(data) or is_rows(data):
-                named[spec.data.train] = name or "new data"
+            named |= {spec.data.train: name} if name is not None else {}
             start = continual.ContinueFrom(folder, tuple(files.values()), strategy, options or {}, method, named)
             return continual.continue_tuning(spec, start, settings, config or {})
 

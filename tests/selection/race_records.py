@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from goldilocks.protocols import ExplainsStopping, Policy, Race
 from goldilocks.records import Candidate, DataSpec, Forecast, Measured, ModelInfo, TaskSpec, Trial
 from goldilocks.selection.standings import RUNGS, Standings
 from goldilocks.support.machine.hardware import Machine
@@ -69,3 +70,9 @@ def standings(seconds: Mapping[str, float], trials: Sequence[Trial] = (), n_item
         trials=list(trials),
         left=1000.0,
     )
+
+
+def stopped(policy: Policy, race: Race) -> str:
+    """Why the policy stops."""
+    assert isinstance(policy, ExplainsStopping)
+    return policy.stopped(race)

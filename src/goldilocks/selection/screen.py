@@ -101,9 +101,7 @@ def screen(
     started = time.monotonic()
     # The estimators measure the separation of labels; for other kinds of answer no model is probed, and none is cut.
     models = _models(pool) if dataset.goal.one_label else []
-    may_cut = len(models) > plan.keep
-    n_rows = plan.rows or (_ROWS if may_cut else _ROWS_NONE_CUT)
-    budget = _ProbeBudget(started, plan.seconds_limit * (1.0 if may_cut else _LIMIT_NONE_CUT), equal=not may_cut)
+    n_rows, budget = _rows_and_budget(plan, len(models), started)
     texts, labels = _sample(dataset, n_rows, plan.seed) if models else ((), np.zeros(0, dtype=np.int64))
     probes: list[ProbeResult] = []
     excluded: set[str] = set()
@@ -132,6 +130,13 @@ def screen(
         seconds=time.monotonic() - started,
         data_fingerprint=dataset.fingerprint,
     )
+
+
+def _rows_and_budget(plan: ScreeningPlan, n_models: int, started: float) -> tuple[int, _ProbeBudget]:
+    """How many rows are probed, and the time for it: less of both where there are too few models to cut one."""
+    may_cut = n_models > plan.keep
+    n_rows = plan.rows or (_ROWS if may_cut else _ROWS_NONE_CUT)
+    return n_rows, _ProbeBudget(started, plan.seconds_limit * (1.0 if may_cut else _LIMIT_NONE_CUT), equal=not may_cut)
 
 
 def nothing_screened(pool: Pool, fingerprint: str = "") -> Screening:

@@ -364,3 +364,15 @@ class Deployment:
             raise InputError(
                 f"{version.folder}: answers {new.task}, and {self.name} answers {old.task}; use another name."
             )
+
+
+def gauges_of(version: Version) -> Callable[[str], float]:
+    """What is read of a version whenever metrics are collected: name of the gauge -> its value now."""
+    values: dict[str, Callable[[], float]] = {
+        "queue_items": lambda: version.queue.waiting,
+        "ongoing_requests": lambda: version.ongoing,
+        "replicas": lambda: sum(replica.ready for replica in version.replicas),
+        "ready": lambda: version.ready,
+        "replica_restarts": lambda: sum(replica.restarts for replica in version.replicas),
+    }
+    return lambda name: float(values[name]())

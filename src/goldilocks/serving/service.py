@@ -18,7 +18,7 @@ from goldilocks.errors import InputError, RequestError
 from goldilocks.records import Output, Prediction, Text
 from goldilocks.serving.access import Access
 from goldilocks.serving.autoscale import Scaler, scale
-from goldilocks.serving.deployment import Deployment, OpenEngine, Serving, Version
+from goldilocks.serving.deployment import Deployment, OpenEngine, Serving, Version, gauges_of
 from goldilocks.serving.engine import Call, ModelCard, Operation, Result
 from goldilocks.serving.gate import Context, context_of
 from goldilocks.serving.inference import Inference, InferenceRequest
@@ -31,7 +31,7 @@ from goldilocks.serving.privacy import MaskingFilter, Privacy, hidden_answer, jo
 from goldilocks.serving.process_engine import opener
 from goldilocks.serving.queue import BatchRun, cost_of
 from goldilocks.serving.request_log import RequestLog
-from goldilocks.serving.settings import ServeSettings
+from goldilocks.serving.settings import ModelSettings, ServeSettings
 from goldilocks.serving.state import ModelState, ServingState, read_state, write_state
 
 if TYPE_CHECKING:
@@ -115,27 +115,38 @@ class Service:
         self.started = int(time.time())
         known = read_state(settings.state).models
         for name, model in settings.models.items():
-            replicas = model.replicas or settings.replicas
-            opened = open_engine or opener(replicas, settings.limits.seconds)
-            serving = Serving(settings.batching, settings.limits, replicas, opened, self._on_batch)
-            state = known.get(name)
-            folder = Path(state.current) if state else model.bundle
-            try:
-                self.deployments[name] = Deployment(name, folder, serving, positive=model.positive)
-            except InputError as error:
-                if state is None:
-                    raise
-                raise InputError(
-                    f"{settings.state}: {name} was promoted to a bundle that is not there any more: {error} "
-                    f"Restore it, or remove {settings.state} to serve {model.bundle}."
-                ) from error
-            if state and state.previous:
-                self.deployments[name].previous = Path(state.previous)
-                self.deployments[name].previous_id = state.previous_version
+            self.deployments[name] = self._deployment(name, model, known.get(name), open_engine)
             for alias in model.aliases:
                 self.set_alias(alias, name)
         if settings.masking.names is not None and settings.masking.names not in self.deployments:
             raise InputError(f"masking.names is {settings.masking.names!r}, which is not served; name a served tagger.")
+
+    def _deployment(
+        self, name: str, model: ModelSettings, state: ModelState | None, open_engine: OpenEngine | None
+    ) -> Deployment:
+        """A model in the version it was last promoted to, or that of the settings.
+
+        Raises:
+            GoldilocksError: its bundle is missing.
+        """
+        settings = self.settings
+        replicas = model.replicas or settings.replicas
+        opened = open_engine or opener(replicas, settings.limits.seconds)
+        serving = Serving(settings.batching, settings.limits, replicas, opened, self._on_batch)
+        folder = Path(state.current) if state else model.bundle
+        try:
+            deployment = Deployment(name, folder, serving, positive=model.positive)
+        except InputError as error:
+            if state is None:
+                raise
+            raise InputError(
+                f"{settings.state}: {name} was promoted to a bundle that is not there any more: {error} "
+                f"Restore it, or remove {settings.state} to serve {model.bundle}."
+            ) from error
+        if state and state.previous:
+            deployment.previous = Path(state.previous)
+            deployment.previous_id = state.previous_version
+        return deployment
 
     # ------------------------------------------------------------------------------------------------------------ names
 
@@ -467,7 +478,7 @@ class Service:
     def _state(self) -> Iterator[tuple[str, str, Callable[[str], float]]]:
         for deployment in list(self.deployments.values()):
             for version in deployment.versions:
-                yield deployment.name, version.id, _gauges(version)
+                yield deployment.name, version.id, gauges_of(version)
 
 
 def _kept(deployment: Deployment) -> ModelState:
@@ -486,17 +497,6 @@ def _telemetry(settings: ServeSettings, state: State) -> Telemetry | None:
     from goldilocks.serving.telemetry import export_to
 
     return export_to(settings.telemetry, state)
-
-
-def _gauges(version: Version) -> Callable[[str], float]:
-    values: dict[str, Callable[[], float]] = {
-        "queue_items": lambda: version.queue.waiting,
-        "ongoing_requests": lambda: version.ongoing,
-        "replicas": lambda: sum(replica.ready for replica in version.replicas),
-        "ready": lambda: version.ready,
-        "replica_restarts": lambda: sum(replica.restarts for replica in version.replicas),
-    }
-    return lambda name: float(values[name]())
 
 
 def service_of(request: Request) -> Service:
