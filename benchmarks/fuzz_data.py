@@ -211,8 +211,10 @@ def records_in(path: Path, reading: Reading) -> int | None:
     except UnicodeDecodeError:
         return None
     name = path.name.removesuffix(".gz")
+    if any("no JSON but a table" in remark for remark in reading.remarks):
+        name = "a table named .jsonl.csv"
     if name.endswith(".jsonl") or any("is read as JSON Lines" in remark for remark in reading.remarks):
-        return sum(bool(line.strip()) for line in text.split("\n"))
+        return sum(bool(line.strip()) for line in text.split("\n" if "\n" in text else "\r"))
     if name.endswith((".csv", ".tsv")):
         plain = any("plain characters" in remark for remark in reading.remarks)
         named = {"semicolons": ";", "tabs": "\t", "commas": ",", "vertical bars": "|"}

@@ -241,6 +241,13 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
         load(tmp_path, b"not parquet at all", "rows.parquet")
 
 
+def test_footer_of_parquet_that_is_nonsense_is_one_line(tmp_path: Path) -> None:
+    """pyarrow raises an ``OSError`` of several lines for it."""
+    (tmp_path / "x.parquet").write_bytes(b"PAR1" + b"\xff" * 20 + (20).to_bytes(4, "little") + b"PAR1")
+    with pytest.raises(InputError, match=r"^x.parquet: not readable as Parquet \(.*\); write it again\.$"):
+        read("x.parquet", {}, TASK, tmp_path)
+
+
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"rows.docx: rows are read from .jsonl .*.csv .tsv .parquet .xlsx"):
         load(tmp_path, b"x", "rows.docx")

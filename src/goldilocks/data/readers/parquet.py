@@ -28,16 +28,17 @@ def parquet_file(path: Path) -> Iterator[pq.ParquetFile]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        with opened(path) as raw:
-            # Parquet is read from its end: what is compressed as a whole has to be in memory.
-            yield pq.ParquetFile(io.BytesIO(raw.read()) if is_gzip(path) else raw)
-    except InputError:
-        raise
-    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
-        raise InputError(
-            f"{path.name}: not readable as Parquet ({str(error).splitlines()[0]}); write it again."
-        ) from error
+    with opened(path) as raw:
+        # Parquet is read from its end: what is compressed as a whole has to be in memory.
+        content = io.BytesIO(raw.read()) if is_gzip(path) else raw
+        try:
+            yield pq.ParquetFile(content)
+        except InputError:
+            raise
+        except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+            raise InputError(
+                f"{path.name}: not readable as Parquet ({str(error).splitlines()[0]}); write it again."
+            ) from error
 
 
 def names_in(path: Path) -> list[str]:
