@@ -178,3 +178,10 @@ def test_surrogates_in_six_bytes_are_named(tmp_path: Path) -> None:
 def test_escape_sequences_alone_are_no_encoding(tmp_path: Path) -> None:
     got = reading(tmp_path, "x.csv", b"text,label\n\x1b[31mred\x1b[0m ~{x,a\nb ~} c,b\n")
     assert (got.total, got.remarks) == (2, ())
+
+
+def test_characters_that_share_a_code_do_not_stop_the_detection(tmp_path: Path) -> None:
+    """Two bytes of Big5-HKSCS (88 62) decode to two characters, of which the second has no code of its own."""
+    content = b"the\x88ball was in the goal\nthe bank wants a loan\n" + "größe, 北京 and 😀".encode()
+    with pytest.raises(InputError, match="line 1: not UTF-8, as the other lines are"):
+        reading(tmp_path, "x.txt", content, "language_modelling")

@@ -177,3 +177,14 @@ def test_each_brat_document_may_count_its_own_way(tmp_path: Path) -> None:
     got = read("brat", {}, plugins.load("tasks", "ner"), tmp_path)
     assert (got.problems, len(got.part)) == ({}, 9)
     assert names(got) == ["", "Anna Lee", "Rome"] * 3
+
+
+def test_row_without_its_text_is_unusable_where_edges_lie_inside_words(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"text": "he went to Rome", "entities": [[12, 15, "LOC"]]},  # off by one, in both rows with a text
+        {"content": "in Rome", "entities": [[3, 7, "LOC"]]},
+        {"text": "he saw Bonn", "entities": [[8, 11, "LOC"]]},
+    ]
+    got = ner(tmp_path, rows)
+    assert got.total == 3
+    assert 2 in {number for numbers in got.problems.values() for number in numbers}

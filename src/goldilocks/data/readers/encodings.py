@@ -231,7 +231,7 @@ def _commonness(raw: bytes, encoding: _EastAsian) -> float:
         return 0.0
     common = kana if encoding.kana else 0
     for character, count in counts.items():
-        encoded = character.encode(encoding.codec)
+        encoded = character.encode(encoding.codec, errors="replace")  # two characters may have one code together
         if _MARKS_OF_EAST_ASIA.match(character) or (
             len(encoded) == 2 and encoding.first <= encoded[0] <= encoding.last
         ):

@@ -125,11 +125,11 @@ def all_tagged(marked: Sequence[MarkedRow], repaired: dict[str, list[int]], *, m
     slips = [
         bool(edges)
         for (_, text, entities, *_), edges in zip(marked, inside, strict=True)
-        if entities and not isinstance(entities, str) and not _UNSPACED.search(text)
+        if entities and not isinstance(entities, str) and not _unspaced(text)
     ]
     rare = sum(slips) <= SLIPS * len(slips)
     for (number, text, entities, where, others), edges in zip(marked, inside, strict=True):
-        cut_at = edges if rare or _UNSPACED.search(text) else ()
+        cut_at = edges if rare or _unspaced(text) else ()
         tags = entities if isinstance(entities, str) else tags_from(text, entities, cut_at=cut_at)
         if isinstance(tags, str):
             yield number, f"{tags}{where}" if where else tags
@@ -137,6 +137,11 @@ def all_tagged(marked: Sequence[MarkedRow], repaired: dict[str, list[int]], *, m
         if edges:
             repaired.setdefault(CUT, []).append(number)
         yield number, [*tags, *others]
+
+
+def _unspaced(text: Any) -> bool:
+    """Whether a text has characters of a script without blanks between words; a row may lack its text."""
+    return isinstance(text, str) and bool(_UNSPACED.search(text))
 
 
 def _trimmed(marked: Sequence[MarkedRow], repaired: dict[str, list[int]]) -> list[MarkedRow]:
