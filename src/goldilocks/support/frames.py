@@ -1,7 +1,8 @@
 """Tables that other libraries hold in memory, as rows: pandas, Polars, Arrow, ``datasets``.
 
 None of these libraries is imported: a table is recognised by the Arrow PyCapsule interface (``__arrow_c_stream__``),
-which pandas 2.2, Polars 1 and pyarrow 14 and later all have. A ``datasets.Dataset`` holds its Arrow table in ``data``.
+which pandas 2.2, Polars 1 and pyarrow 14 and later all have. A ``datasets.Dataset`` holds its Arrow table in ``data``;
+its ``ClassLabel`` columns hold numbers, which are replaced by the names of the labels.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def table_of(data: Any) -> pa.Table:
     import pyarrow as pa
 
     try:
-        table = data.with_format("arrow")[:] if _is_datasets(data) else pa.table(data)
+        table = _named_labels(data) if _is_datasets(data) else pa.table(data)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError, ValueError) as error:
         raise InputError(
             f"the {type(data).__name__} cannot be read as a table ({' '.join(str(error).split())}); "
@@ -148,3 +149,24 @@ def errors_in_words(data: object, folder: Path) -> Iterator[None]:
 
 def _is_datasets(data: object) -> bool:
     return type(data).__module__.split(".")[0] == "datasets" and hasattr(data, "with_format")
+
+
+def _named_labels(data: Any) -> pa.Table:
+    """The Arrow table of a ``datasets.Dataset``, with names in place of the numbers of ``ClassLabel`` columns."""
+    import pyarrow as pa
+
+    table = data.with_format("arrow")[:]
+    for place, name in enumerate(table.column_names):
+        feature = data.features[name]
+        names = getattr(getattr(feature, "feature", feature), "names", None)  # a list of tags has them one level down
+        if names:
+            cells = [_named(cell, names) for cell in table.column(name).to_pylist()]
+            table = table.set_column(place, name, pa.array(cells))
+    return table
+
+
+def _named(cell: Any, names: Sequence[str]) -> Any:
+    """The label of a number, or those of a list of numbers; -1 stands for a label that is missing."""
+    if isinstance(cell, list):
+        return [_named(number, names) for number in cell]
+    return names[cell] if cell is not None and 0 <= cell < len(names) else None
