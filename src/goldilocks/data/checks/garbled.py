@@ -1,4 +1,4 @@
-"""Texts that were decoded in the wrong encoding before they came here, or lost characters to one."""
+"""Texts that were decoded with the wrong encoding before they came here, or lost characters to one."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def garbled(parts: Mapping[str, Part]) -> list[Finding]:
                 finding(
                     "garbled",
                     Severity.WARNING,
-                    f"{len(rows):,} row{plural_s(rows)} whose text was decoded in the wrong encoding before, as in "
+                    f"{len(rows):,} row{plural_s(rows)} whose text was once decoded with the wrong encoding, as in "
                     f"'grÃ¶ÃŸe' ({rows_in_words(rows)})",
-                    "What is learnt from such texts is useless for correct ones. Make the file again from its source, "
-                    "in UTF-8; converting it once more does not help.",
+                    "A model trained on such texts fails on correct ones. Export the file again from its source, in "
+                    "UTF-8; converting it once more does not help.",
                     part=name,
                     rows=rows,
                 )
